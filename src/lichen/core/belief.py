@@ -1,0 +1,46 @@
+"""Belief: posterior log-odds of one subject in one window, with a ledger that adds up to it exactly."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lichen.core.entity import Subject
+
+MALICIOUS, UNUSUAL = "malicious", "unusual"
+LANES = (MALICIOUS, UNUSUAL)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the ledger. `nats` is what it adds to the belief; `weight_nats` what the detector's evidence weighed
+    before groups, floors and the head (they may differ, and both are shown). `family`: start, rules, normal (what is
+    normal here), attacks (what attacks look like), width, head, cap."""
+
+    label: str
+    family: str
+    nats: float
+    group: str = ""
+    detector: str = ""
+    weight_nats: float = 0.0
+    score_nats: float = 0.0
+    cause: str = ""
+    because: str = ""
+    techniques: tuple[str, ...] = ()
+    sample_event_ids: tuple[str, ...] = ()
+
+
+class Belief(msgspec.Struct, frozen=True):
+    """What all evidence together says. `log_odds` (T of docs/belief.md) ranks and cuts; `shown_log_odds` is capped to
+    what the calibration can support and is what people read, between `low` and `high` (80 %). `unusual_p` is the
+    conformal p of the model evidence without rules (1.0 where it cannot be had). Σ line.nats == log_odds."""
+
+    subject: Subject
+    window: int
+    log_odds: float
+    shown_log_odds: float
+    low: float
+    high: float
+    unusual_p: float
+    unusual_score: float
+    ledger: tuple[Line, ...]
+    version: str
+    calibrated_here: bool = False
