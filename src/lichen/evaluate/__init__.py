@@ -1,0 +1,1 @@
+"""How well the detectors do, measured on recorded sessions with ground truth (docs/evaluation.md)."""
