@@ -24,14 +24,14 @@ class Settings(BaseModel):
     inventory: Path | None = None
     host: str | None = None
     timezone: str = "UTC"
-    window_minutes: int = Field(60, ge=1, le=1440)
-    quarantine_hours: float = Field(24.0, ge=0)
-    context_minutes: int = Field(10, ge=0)
-    prior_odds: float = Field(1e-3, gt=0, lt=1)
-    malicious_a_day: float = Field(3.0, gt=0)  # the budget of each lane, false crossings per 24 subject-hours
-    unusual_a_day: float = Field(3.0, gt=0)
-    line_limit_bytes: int = Field(1 << 20, ge=1024)
-    batch_bytes: int = Field(1 << 20, ge=4096)
+    window_minutes: int = Field(default=60, ge=1, le=1440)
+    quarantine_hours: float = Field(default=24.0, ge=0)
+    context_minutes: int = Field(default=10, ge=0)
+    prior_odds: float = Field(default=1e-3, gt=0, lt=1)
+    malicious_a_day: float = Field(default=3.0, gt=0)  # the budget of each lane, false crossings per 24 subject-hours
+    unusual_a_day: float = Field(default=3.0, gt=0)
+    line_limit_bytes: int = Field(default=1 << 20, ge=1024)
+    batch_bytes: int = Field(default=1 << 20, ge=4096)
 
 
 def load_settings(

@@ -31,7 +31,8 @@ class Line(msgspec.Struct, frozen=True):
 class Belief(msgspec.Struct, frozen=True):
     """What all evidence together says. `log_odds` (T of docs/belief.md) ranks and cuts; `shown_log_odds` is capped to
     what the calibration can support and is what people read, between `low` and `high` (80 %). `unusual_p` is the
-    conformal p of the model evidence without rules (1.0 where it cannot be had). Σ line.nats == log_odds."""
+    conformal p of the model evidence without rules (1.0 where it cannot be had). Σ line.nats == shown_log_odds, and
+    without the line of group "shown" (family cap: what is more than can be shown) == log_odds, both exactly."""
 
     subject: Subject
     window: int

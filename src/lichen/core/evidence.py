@@ -56,8 +56,26 @@ def cause_of(batch: Batch, rows: Iterable[int]) -> list[str]:
     class) · auth (user, source /24) · dns (registered domain) · other (the sensor's own name of the record).
     """
     wanted = list(rows)
-    cut = batch.view.take(pa.array(wanted, type=pa.int64()))
+    cut = batch.view.select(_CAUSE_COLUMNS).take(pa.array(wanted, type=pa.int64()))
     return [_cause(row) for row in cut.to_pylist()]
+
+
+_CAUSE_COLUMNS = [
+    "class_uid",
+    "actor.process.file.path",
+    "process.file.path",
+    "dst_endpoint.hostname",
+    "dst_endpoint.ip",
+    "dst_endpoint.port",
+    "file.path",
+    "http_request.http_method",
+    "http_request.url.path",
+    "http_request.url.query_string",
+    "user.name",
+    "src_endpoint.ip",
+    "query.hostname",
+    "metadata.event_code",
+]
 
 
 def _cause(event: dict[str, object]) -> str:

@@ -65,6 +65,7 @@ class OpenWindow(msgspec.Struct):
     reasons: dict[str, Reason] = {}
     known: dict[str, bool] = {}
     samples: list[tuple[float, int, str]] = []  # (score, time, event id), strongest first
+    told: dict[str, float] = {}  # value -> the score at which its cause was last asked for
 
     def row(self, detector: str, version: str) -> Evidence:
         """The cumulative evidence of this window."""
@@ -105,88 +106,146 @@ def fold(
     """
     windows: dict[str, OpenWindow] = dict(memory.get("windows", {}))
     evicted = int(memory.get("evicted", 0))
+    groups = _Groups(scores, batch, minutes)
+    grown: list[tuple[OpenWindow, Rows, Rows]] = []
+    for place in range(len(groups)):
+        subject, start = groups.subject_and_start(place)
+        opened = windows.get(f"{subject.kind}\0{subject.name}\0{start}")
+        grown.append(_grow(opened, subject, start, groups, place))
+    _tell(grown, scores, batch)
+    _sample(grown, scores, batch, groups.times)
     evidence: list[Evidence] = []
-    census: list[CensusRow] = []
-    times = batch.times()[scores.rows]
-    starts = window_start(times, minutes)
-    for members in _by_subject_and_window(scores.subject, starts):
-        subject = scores.subjects[scores.subject[members[0]]]
-        start = int(starts[members[0]])
-        key = f"{subject.kind}\0{subject.name}\0{start}"
-        opened = windows.get(key)
-        grown = _grow(opened, subject, start, scores, members, times, batch)
-        windows[key] = grown
-        evidence.append(grown.row(detector, version))
-        census.append(_census(scores, members, subject, start, batch, detector))
+    for window, _, _ in grown:
+        windows[f"{window.subject.kind}\0{window.subject.name}\0{window.window}"] = window
+        evidence.append(window.row(detector, version))
+    census = groups.census(detector, batch)
     if scores.missing and census:
         census[0] = msgspec.structs.replace(census[0], missing=scores.missing)
     windows, dropped = _bounded(windows)
     return evidence, census, {**memory, "windows": windows, "evicted": evicted + dropped}
 
 
-def _by_subject_and_window(subject: Rows, starts: npt.NDArray[np.int64]) -> list[Rows]:
-    """Indices of events, a list per (subject, window)."""
-    if not len(subject):
-        return []
-    order = np.lexsort((starts, subject))
-    change = np.flatnonzero((np.diff(subject[order]) != 0) | (np.diff(starts[order]) != 0)) + 1
-    return np.split(order, change)
+class _Groups:
+    """The events of each (subject, window), strongest first, as slices of one ordering."""
+
+    def __init__(self, scores: Scores, batch: Batch, minutes: int) -> None:
+        self.scores = scores
+        self.times = batch.times()[scores.rows]
+        self.starts = window_start(self.times, minutes)
+        self.order = np.lexsort((self.times, -scores.nats, self.starts, scores.subject))
+        subject, starts = scores.subject[self.order], self.starts[self.order]
+        change = np.flatnonzero((np.diff(subject) != 0) | (np.diff(starts) != 0)) + 1
+        self.bounds = np.concatenate([[0], change, [len(subject)]]) if len(subject) else np.zeros(1, dtype=np.int64)
+        self.group = np.repeat(np.arange(len(self)), np.diff(self.bounds))
+        self.firsts = np.minimum.reduceat(self.times[self.order], self.bounds[:-1]) if len(self) else self.times
+        pairs = self.group * max(1, len(scores.values)) + scores.value[self.order]
+        _, strongest = np.unique(pairs, return_index=True)  # of each value in each group, its strongest event
+        self.strongest = np.sort(strongest)
+        self.value_bounds = np.searchsorted(self.strongest, self.bounds)
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def subject_and_start(self, place: int) -> tuple[Subject, int]:
+        first = self.order[self.bounds[place]]
+        return self.scores.subjects[self.scores.subject[first]], int(self.starts[first])
+
+    def members(self, place: int) -> Rows:
+        """Events of a group, strongest first."""
+        return np.asarray(self.order[self.bounds[place] : self.bounds[place + 1]])
+
+    def values(self, place: int) -> Rows:
+        """The strongest event of each value in a group, strongest first."""
+        return np.asarray(self.order[self.strongest[self.value_bounds[place] : self.value_bounds[place + 1]]])
+
+    def census(self, detector: str, batch: Batch) -> list[CensusRow]:
+        """A row a group."""
+        bins = len(SKETCH_EDGES) + 1
+        nats = self.scores.nats[self.order]
+        cells = self.group * bins + np.searchsorted(SKETCH_EDGES, nats, side="right")
+        sketches = np.bincount(cells, minlength=len(self) * bins).reshape(len(self), bins).tolist()
+        fired = np.bincount(self.group, weights=nats > 0, minlength=len(self)).astype(np.int64).tolist()
+        seen = np.diff(self.bounds).tolist()
+        rows = []
+        for place, sketch in enumerate(sketches):
+            subject, start = self.subject_and_start(place)
+            group = self.scores.groups[self.scores.subject[self.order[self.bounds[place]]]]
+            rows.append(
+                CensusRow(
+                    detector=detector,
+                    subject=subject,
+                    group=group,
+                    window=start,
+                    stream=batch.stream.identity,
+                    start=int(batch.offset[0]),
+                    seen=seen[place],
+                    fired=fired[place],
+                    sketch=tuple(sketch),
+                )
+            )
+        return rows
 
 
 def _grow(
-    opened: OpenWindow | None,
-    subject: Subject,
-    start: int,
-    scores: Scores,
-    members: Rows,
-    times: npt.NDArray[np.int64],
-    batch: Batch,
-) -> OpenWindow:
-    """The open window with these events added; only each value's strongest event is asked for words and cause."""
-    first = int(times[members].min())
+    opened: OpenWindow | None, subject: Subject, start: int, groups: _Groups, place: int
+) -> tuple[OpenWindow, Rows, Rows]:
+    """The open window with a group's events counted; beside it the events whose cause, and those whose id, are asked
+    for: only what could change its reasons or its samples."""
+    scores, first = groups.scores, int(groups.firsts[place])
     grown = OpenWindow(subject, start, first)
     if opened is not None:
-        grown.first_time = min(first, opened.first_time)
-        grown.n_events = opened.n_events
+        grown.first_time, grown.n_events = min(first, opened.first_time), opened.n_events
+        grown.reasons, grown.known, grown.told = dict(opened.reasons), dict(opened.known), dict(opened.told)
+        grown.samples = opened.samples
+    members, strongest = groups.members(place), groups.values(place)
     grown.n_events += len(members)
-    grown.reasons = dict(opened.reasons) if opened else {}
-    grown.known = dict(opened.known) if opened else {}
-    by_strength = members[np.lexsort((times[members], -scores.nats[members]))]
-    values, strongest = np.unique(scores.value[by_strength], return_index=True)
-    for value, place in zip(values.tolist(), strongest.tolist(), strict=True):
+    values, nats = scores.value[strongest].tolist(), scores.nats[strongest].tolist()
+    floor = min(reason.nats for reason in grown.reasons.values()) if len(grown.reasons) >= CAUSES else -np.inf
+    told: list[int] = []
+    for event, value, score in zip(strongest.tolist(), values, nats, strict=True):
+        name = scores.values[value]
         if len(grown.known) < VALUES:
-            grown.known.setdefault(scores.values[value], bool(scores.known[by_strength[place]]))
-    told = by_strength[np.sort(strongest)][: CAUSES * 4]
-    for i, cause in zip(told.tolist(), cause_of(batch, scores.rows[told].tolist()), strict=True):
-        before = grown.reasons.get(cause)
-        if before is None or scores.nats[i] > before.nats:
-            grown.reasons[cause] = Reason(float(scores.nats[i]), scores.because(i), scores.techniques(i))
-    if len(grown.reasons) > CAUSES:
-        ranked = sorted(grown.reasons.items(), key=lambda item: (-item[1].nats, item[0]))
-        grown.reasons = dict(ranked[:CAUSES])
-    top = by_strength[:SAMPLES]
-    ids = batch.event_ids(scores.rows[top].tolist())
-    fresh = [(float(scores.nats[i]), int(times[i]), event_id) for i, event_id in zip(top.tolist(), ids, strict=True)]
-    seen = {event_id for _, _, event_id in fresh}
-    kept = [sample for sample in (opened.samples if opened else []) if sample[2] not in seen]
-    grown.samples = sorted([*kept, *fresh], key=lambda sample: (-sample[0], sample[1], sample[2]))[:SAMPLES]
-    return grown
+            grown.known.setdefault(name, bool(scores.known[event]))
+        if score >= floor and len(told) < CAUSES * 4 and score > grown.told.get(name, -np.inf):
+            told.append(event)
+            grown.told[name] = score
+    top = members[:SAMPLES]
+    if len(grown.samples) >= SAMPLES:
+        weakest, latest, _ = grown.samples[-1]
+        top = top[(scores.nats[top] > weakest) | ((scores.nats[top] == weakest) & (groups.times[top] <= latest))]
+    return grown, np.array(told, dtype=np.int64), top
 
 
-def _census(scores: Scores, members: Rows, subject: Subject, start: int, batch: Batch, detector: str) -> CensusRow:
-    nats = scores.nats[members]
-    bins = np.bincount(np.searchsorted(SKETCH_EDGES, nats, side="right"), minlength=len(SKETCH_EDGES) + 1)
-    return CensusRow(
-        detector=detector,
-        subject=subject,
-        group=scores.groups[scores.subject[members[0]]],
-        window=start,
-        stream=batch.stream.identity,
-        start=int(batch.offset[0]),
-        seen=len(members),
-        fired=int((nats > 0).sum()),
-        sketch=tuple(bins.tolist()),
-    )
+def _tell(grown: list[tuple[OpenWindow, Rows, Rows]], scores: Scores, batch: Batch) -> None:
+    """Causes and words of the events asked for, all at once, into their windows."""
+    asked = np.concatenate([told for _, told, _ in grown]) if grown else np.zeros(0, dtype=np.int64)
+    causes = iter(cause_of(batch, scores.rows[asked].tolist()) if len(asked) else ())
+    for window, told, _ in grown:
+        for event in told.tolist():
+            cause, nats = next(causes), float(scores.nats[event])
+            before = window.reasons.get(cause)
+            if before is None or nats > before.nats:
+                window.reasons[cause] = Reason(nats, scores.because(event), scores.techniques(event))
+        if len(window.reasons) > CAUSES:
+            ranked = sorted(window.reasons.items(), key=lambda item: (-item[1].nats, item[0]))
+            window.reasons = dict(ranked[:CAUSES])
+        if len(window.told) > 16 * CAUSES:
+            window.told = dict(sorted(window.told.items(), key=lambda item: (-item[1], item[0]))[: 8 * CAUSES])
+
+
+def _sample(
+    grown: list[tuple[OpenWindow, Rows, Rows]], scores: Scores, batch: Batch, times: npt.NDArray[np.int64]
+) -> None:
+    """Ids of the events that may be among the strongest, all at once, into their windows."""
+    asked = np.concatenate([top for _, _, top in grown]) if grown else np.zeros(0, dtype=np.int64)
+    ids = iter(batch.event_ids(scores.rows[asked].tolist()))
+    for window, _, top in grown:
+        if not len(top):
+            continue
+        fresh = [(float(scores.nats[i]), int(times[i]), next(ids)) for i in top.tolist()]
+        seen = {event_id for _, _, event_id in fresh}
+        kept = [sample for sample in window.samples if sample[2] not in seen]
+        window.samples = sorted([*kept, *fresh], key=lambda sample: (-sample[0], sample[1], sample[2]))[:SAMPLES]
 
 
 def _bounded(windows: Mapping[str, OpenWindow]) -> tuple[dict[str, OpenWindow], int]:

@@ -1,0 +1,57 @@
+"""Options that several commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lichen.config import Settings
+    from lichen.core.desk import Desk
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    ndjson = "ndjson"
+
+
+Paths = Annotated[list[str], typer.Argument(help="Files and folders; - is standard input.", show_default=False)]
+Store = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help="Where events, models and answers are kept.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings; lichen.yml where there is one.")
+]
+Output = Annotated[
+    Format | None, typer.Option("--output", help="A table on a terminal, NDJSON in a pipe.", show_default=False)
+]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", metavar="DIR", help="Sigma rules besides those that ship; may be repeated."),
+]
+Inventory = Annotated[
+    Path | None, typer.Option("--inventory", metavar="FILE", help="Which subject an event is about (docs/subjects.md).")
+]
+Host = Annotated[
+    str | None, typer.Option("--host", metavar="NAME", help="The host that logs are from, where they do not say.")
+]
+
+
+def settings_of(config: Path | None = None, **flags: Any) -> Settings:
+    """Settings with the flags that were given. Raises ConfigError."""
+    from lichen.config import load_settings
+
+    return load_settings(flags={name: value for name, value in flags.items() if value not in (None, [])}, file=config)
+
+
+def desk_of(config: Path | None, store: Path | None) -> Desk:
+    """The desk of a store."""
+    from lichen.assemble import open_platform
+    from lichen.run.desk import StoreDesk
+
+    return StoreDesk(open_platform(settings_of(config, store=store)))

@@ -1,0 +1,102 @@
+"""`lichen rule`: lint rules, run the cases beside them, list what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import lichen.cli.options as options
+import lichen.cli.output as output
+
+if TYPE_CHECKING:
+    from lichen.detect.rules import IndicatorList
+    from lichen.detect.rules.companions import Outcome
+
+app = typer.Typer(
+    help="Rules: what is wrong with them, whether they do what they say, what there is.", no_args_is_help=True
+)
+OK, BAD_RULE = 0, 2
+
+RulePaths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Rule files and folders; left out, those that ship and those set.", show_default=False),
+]
+
+
+@app.command("lint")
+def lint(
+    paths: RulePaths = None,
+    companions: Annotated[
+        bool, typer.Option("--companions", help="Ask for a hit, a miss and a near-miss beside each.")
+    ] = False,
+    output_as: options.Output = None,
+    config: options.Config = None,
+) -> int:
+    """Every fault of the rules, with its place and remedy. Ends with 2 where one keeps a rule from running."""
+    from lichen.detect.rules.lint import lint_rules
+
+    found = lint_rules(_folders(paths, config), companions)
+    if output.wanted(output_as) is options.Format.ndjson:
+        output.ndjson(found)
+    elif found:
+        rows = [(each.severity, each.place, each.fault, each.remedy) for each in found]
+        output.table(("", "place", "fault", "remedy"), rows)
+    errors = sum(each.severity == "error" for each in found)
+    output.note(f"{errors} errors, {len(found) - errors} warnings")
+    return BAD_RULE if errors else OK
+
+
+@app.command("test")
+def run_cases(paths: RulePaths = None, output_as: options.Output = None, config: options.Config = None) -> int:
+    """Run the hit, the miss and the near-miss that stand beside each rule. Ends with 2 where one is not as it says."""
+    from lichen.detect.rules.companions import prove_rules
+
+    outcomes, faults = prove_rules(_folders(paths, config), {one.name: one for one in _lists(config)})
+    failed = [each for each in outcomes if not each.passed]
+    rows = [{"state": "failed", "place": each.case.place, "fault": _said(each)} for each in failed]
+    rows += [{"state": "error", "place": each.place, "fault": each.fault, "remedy": each.remedy} for each in faults]
+    if output.wanted(output_as) is options.Format.ndjson:
+        output.ndjson(rows)
+    elif rows:
+        output.table(("", "place", "fault"), [(row["state"], row["place"], row["fault"]) for row in rows])
+    output.note(f"{len(outcomes) - len(failed)} of {len(outcomes)} cases as they say, {len(faults)} faults")
+    return BAD_RULE if rows else OK
+
+
+@app.command("list")
+def list_rules(rules: options.Rules = None, output_as: options.Output = None, config: options.Config = None) -> int:
+    """The rules in force: those that ship, those of --rules, those born here."""
+    from lichen.assemble import rules_of
+    from lichen.detect.rules.lint import list_rules as rows_of
+
+    found = rules_of(options.settings_of(config, rules=tuple(rules or ()))).rules
+    rows = rows_of(found)
+    if output.wanted(output_as) is options.Format.ndjson:
+        output.ndjson(rows)
+    else:
+        columns = ("level", "title", "source", "techniques", "stage")
+        output.table(columns, [[row[name] for name in columns] for row in rows])
+    if found.refused:
+        output.note(f"{len(found.refused)} refused; lichen rule lint says why")
+    return OK
+
+
+def _said(outcome: Outcome) -> str:
+    kind = outcome.case.kind.replace("_", "-")
+    return f"{outcome.rule.title}: the {kind} {'fires' if outcome.fired else 'does not fire'}"
+
+
+def _folders(paths: list[Path] | None, config: Path | None) -> list[Path]:
+    from lichen import catalogue
+
+    return paths or [catalogue.content("rules"), *options.settings_of(config).rules]
+
+
+def _lists(config: Path | None) -> tuple[IndicatorList, ...]:
+    from lichen import catalogue
+    from lichen.detect.rules import load_indicators
+
+    lists, _ = load_indicators([catalogue.content("indicators"), *options.settings_of(config).indicators])
+    return lists

@@ -1,0 +1,1 @@
+"""Transports: where bytes come from, opened, cut into whole lines, and taken up again where they were left."""

@@ -1,0 +1,110 @@
+"""Recorded sessions opened: their events as batches, and what models learn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lichen import catalogue
+from lichen.collect.identity import load_inventory
+from lichen.collect.inputs.files import FileSource
+from lichen.config import Settings
+from lichen.core.batch import Batch
+from lichen.core.errors import InputError
+from lichen.detect.classifiers.train import Examples
+from lichen.evaluate.replay import labelled_rows
+from lichen.evaluate.session import Session, load_session
+
+MINUTES = 5  # the lab's window
+SIMULATED = 0.5  # what a simulated attack's event weighs on the malicious side, beside a confirmed one
+
+Models = Mapping[str, Any]
+"""Detector name -> learner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A session with all its events."""
+
+    session: Session
+    batches: tuple[Batch, ...]
+
+    @property
+    def events(self) -> int:
+        return sum(len(batch) for batch in self.batches)
+
+
+def open_session(folder: Path) -> Recorded:
+    """Read a recording whole. Raises InputError if any of it cannot be read: a recording is ours, and complete."""
+    session = load_session(folder)
+    source = FileSource(
+        session.logs(),
+        settings=Settings(window_minutes=MINUTES),
+        inventory=load_inventory(folder / "inventory.yml"),
+        mappings=catalogue.content("mappings"),
+        notes=[],
+    )
+    batches: list[Batch] = []
+    for delivery in source.read({}):
+        for letter in delivery.dead_letters:
+            raise InputError(letter.reason, place=letter.place, remedy="record the session again")
+        batches.extend(batch for batch in delivery.batches if len(batch))
+    return Recorded(session, tuple(batches))
+
+
+def learn_benign(recorded: Recorded, into: Models) -> dict[str, Any]:
+    """The profiles with a benign session learned as well, its clock set to the session's end."""
+    learned = {}
+    for name, profile in into.items():
+        for batch in recorded.batches:
+            profile = profile.learn(batch)
+        learned[name] = profile.forget(recorded.session.end)
+    return learned
+
+
+def learn_attacks(recorded: Recorded) -> dict[str, dict[str, Any]]:
+    """The malicious side apart by kind of attack (so that a kind can be left out): kind -> detector -> profile that
+    has seen nothing but that kind's labelled events, by technique."""
+    step_of = {step.id: step for step in recorded.session.steps}
+    apart: dict[str, dict[str, Any]] = {}
+    for batch in recorded.batches:
+        rows = labelled_rows(batch, recorded.session)
+        for step_id in sorted(set(rows.values())):
+            step = step_of[step_id]
+            kind = apart.setdefault(step.kind, catalogue.profiles(MINUTES))
+            own = batch.take(np.array(sorted(row for row, s in rows.items() if s == step_id), dtype=np.int64))
+            for name, profile in kind.items():
+                kind[name] = profile.learn(own, weight=SIMULATED, side=f"malicious:{step.technique}")
+    return {
+        kind: {name: profile.forget(recorded.session.end) for name, profile in models.items()}
+        for kind, models in sorted(apart.items())
+    }
+
+
+def merged(models: Models, others: Iterable[Models]) -> dict[str, Any]:
+    """Everything learned by all of them, by detector."""
+    every = list(others)
+    return {name: reduce(lambda a, b: a.merge(b), (o[name] for o in every), model) for name, model in models.items()}
+
+
+def examples_of(benign: Sequence[Recorded], attacked: Recorded, public: Iterable[tuple[str, str]] = ()) -> Examples:
+    """What the classifier learns from: benign sessions, an attacked session's steps by kind (and its ordinary events as
+    benign), and public (text, "norm" or kind) pairs."""
+    made = Examples()
+    kind_of = {step.id: step.kind for step in attacked.session.steps}
+    for recorded in benign:
+        for batch in recorded.batches:
+            made.add_benign(batch)
+    for batch in attacked.batches:
+        made.add_attack(batch, labelled_rows(batch, attacked.session), kind_of)
+    for text, kind in public:
+        if kind == "norm":
+            made.benign[text] = made.benign.get(text, 0.0) + 1.0
+        else:
+            made.attack.setdefault(f"public {kind}", {})[text] = 1.0
+    return made

@@ -1,0 +1,1 @@
+"""Store: events in a Parquet lake, records in one database, model versions in folders."""

@@ -1,0 +1,1 @@
+"""The pages, a file each: `router(console)` gives what a page answers to."""

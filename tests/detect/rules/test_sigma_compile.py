@@ -1,0 +1,141 @@
+"""Rules are compiled exactly or refused with place, fault and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from compiling import DETECTION_LINE, HEAD, fault_of, rule_of
+
+from lichen.core.batch import LogSource
+from lichen.core.errors import RuleError
+from lichen.detect.rules import Rule
+from lichen.detect.rules.sigma_compile import compile_file
+
+PLAIN = "    selection:\n        f: a\n    condition: selection\n"
+
+
+def test_a_rule_knows_its_id_level_techniques_source_stage_and_fields() -> None:
+    text = HEAD + "    selection:\n        f|contains: a\n        g: null\n    condition: selection\n"
+    text += "tags:\n    - attack.execution\n    - attack.t1059.004\n    - attack.t1105\nlevel: high\nstage: shadow\n"
+    rule = next(compile_file(Path("a.yml"), text))
+    assert isinstance(rule, Rule)
+    assert rule.techniques == ("T1059.004", "T1105")
+    assert rule.source == LogSource("linux", "process_creation", None)
+    assert (rule.level, rule.stage, rule.fields) == ("high", "shadow", ("f", "g"))
+    assert rule.detector == "shadow:6f1d0c53-5c1e-4f0b-9b1c-9d5f6d2f7a10"
+
+
+def test_a_rule_without_id_is_named_by_its_file_and_without_level_is_low() -> None:
+    text = "title: a rule\nlogsource:\n    product: linux\ndetection:\n" + PLAIN
+    rule = next(compile_file(Path("folder/from_my_pen.yml"), text))
+    assert isinstance(rule, Rule)
+    assert (rule.id, rule.level) == ("from_my_pen", "low")
+
+
+@pytest.mark.parametrize(
+    ("item", "fault"),
+    [
+        ("f|nearly: a", "|nearly"),
+        ("f|hour: 3", "|hour"),
+        ("f|contains|startwith: a", "|startwith"),
+        ("f|re: '(?<=a)b'", "linear time"),
+        ("f|re: '(a)\\1'", "linear time"),
+        ("f|re: 'a{1,2000}'", "linear time"),
+        ("f|re: '('", "Regular expression"),
+        ("f|re|startswith: a", "|re with |startswith"),
+        ("f|cidr: 10.0.0.1/8", "CIDR"),
+        ("f|cidr: 10.0.0", "CIDR"),
+        ("f|cidr|contains: 10.0.0.0/8", "Modifier"),
+        ("f|gt: many", "Modifier"),
+        ("f|contains: 5", "Modifier"),
+        ("f|i: a", "Modifier"),
+        ("f|base64: 'a*'", "wildcards"),
+        ("f|exists: perhaps", "Modifier"),
+        ("f|fieldref: 'a*'", "wildcards"),
+        ("f|expand: 'x%list%'", "whole placeholder"),
+        ("f|contains|expand: '%list%'", "no one meaning"),
+        ("f|windash|contains: '-a -b -c -d -e -f -g -h -i -j -k -l'", "dashes"),
+        ("f: []", "empty list"),
+        ("f: 2026-11-24", "Unsupported type"),
+        ("f: [[a]]", "Unsupported type"),
+        ("f: {g: a}", "Unsupported type"),
+        ("'|startswith': a", "needs a field"),
+        ("'|cidr': 10.0.0.0/8", "needs a field"),
+    ],
+)
+def test_what_cannot_be_matched_exactly_is_refused_with_its_line(item: str, fault: str) -> None:
+    before = "    other:\n        g: b\n    selection:\n        h: c\n"
+    error = fault_of(f"{before}        {item}\n    condition: 1 of them\n")
+    assert fault in error.fault
+    assert error.place == f"a.yml:{DETECTION_LINE + 4}"
+    assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("detection", "line", "fault"),
+    [
+        ("    selection:\n        f: a\n    condition: selection and filter\n", 2, "'filter'"),
+        ("    selection:\n        f: a\n    condition: selection and not 1 of filter_*\n", 2, "'filter_*' fits no"),
+        ("    selection:\n        f: a\n    condition: 2 of selection*\n", 2, "cannot be read"),
+        ("    selection:\n        f: a\n    condition: selection | count() > 3\n", 2, "pipe"),
+        ("    _pad:\n        f: a\n    not_pad:\n        f: b\n    condition: not_pad\n", 4, "something else"),
+        ("    selection:\n        f: a\n    timeframe: 5m\n    condition: selection\n", 2, "timeframe"),
+        ("    selection:\n        f: a\n        f: b\n    condition: selection\n", 2, "'f' twice"),
+        ("    selection: null\n    condition: selection\n", 0, "null as a keyword"),
+    ],
+)
+def test_a_condition_that_says_something_else_than_it_means_is_refused(detection: str, line: int, fault: str) -> None:
+    error = fault_of(detection)
+    assert fault in error.fault
+    assert error.place == f"a.yml:{DETECTION_LINE + line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("title: [", "not YAML"),
+        ("- title: a", "a mapping"),
+        ("title: a\nlogsource: {product: linux}\n", "no detection"),
+        ("title: a\ncorrelation: {type: event_count}\n", "a correlation is not supported"),
+        ("action: global\ntitle: a\n", "a rule collection is not supported"),
+        (HEAD + PLAIN + "stage: brave\n", "no stage 'brave'"),
+        (HEAD + PLAIN + "level: enormous\n", "level"),
+        (HEAD + PLAIN + "date: someday\n", "date"),
+        (HEAD.replace("6f1d0c53", "not-one") + PLAIN, "UUID"),
+        ("title: a\ndetection:\n" + PLAIN, "log source"),
+        ("? [a, b]\n: c\n", "no plain text"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_rule_is_refused_with_its_place(text: str, fault: str) -> None:
+    error = next(compile_file(Path("a.yml"), text))
+    assert isinstance(error, RuleError)
+    assert fault in error.fault
+    assert error.place.startswith("a.yml")
+    assert error.exit_code == 2
+
+
+def test_one_bad_rule_of_a_file_leaves_the_others_standing() -> None:
+    bad = HEAD.replace("6f1d0c53", "7f1d0c53") + "    selection:\n        f|nearly: a\n    condition: selection\n"
+    compiled = list(compile_file(Path("a.yml"), f"{HEAD}{PLAIN}---\n{bad}---\n"))
+    assert [type(each) for each in compiled] == [Rule, RuleError]
+
+
+def test_aliases_that_multiply_without_end_are_refused_at_once() -> None:
+    lines = ["title: a", "x0: &x0 [a, a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 12)]
+    error = next(compile_file(Path("a.yml"), "\n".join(lines)))
+    assert isinstance(error, RuleError)
+    assert error.limit == "100000"
+
+
+def test_a_rule_nested_without_end_is_refused() -> None:
+    nested = "[" * 5000 + "]" * 5000
+    error = next(compile_file(Path("a.yml"), f"{HEAD}    selection: {nested}\n    condition: selection\n"))
+    assert isinstance(error, RuleError)
+
+
+def test_several_conditions_are_alternatives() -> None:
+    either = rule_of("    a:\n        f: x\n    b:\n        f: y\n    condition: [a, b]\n")
+    assert either.condition == rule_of("    a:\n        f: [x, y]\n    condition: a\n").condition
