@@ -26,7 +26,7 @@ class AuditEvent:
     target: tuple[str, int] = ("", 0)
     exe: str = ""
     key: str = ""
-    first_login: bool = False           # the recorder gave a process its login uid: no act of the estate
+    first_login: bool = False  # the recorder gave a process its login uid: no act of the estate
 
     @property
     def executes(self) -> bool:
@@ -56,9 +56,13 @@ def read(lines: Iterable[bytes], auids: range) -> list[AuditEvent]:
             continue
         event = events.setdefault((head[2], head[3]), AuditEvent(float(head[2]), int(head[3])))
         event.lines.append(line)
-        take(event, head[1].decode(), line[head.end():].partition(b"\x1d")[0])
+        take(event, head[1].decode(), line[head.end() :].partition(b"\x1d")[0])
     canaries = {event.pid for event in events.values() if event.contains("/etc/lab/canary")}
-    return [event for event in events.values() if event.auid in auids and event.pid not in canaries and not event.first_login]
+    return [
+        event
+        for event in events.values()
+        if event.auid in auids and event.pid not in canaries and not event.first_login
+    ]
 
 
 def take(event: AuditEvent, kind: str, body: bytes) -> None:

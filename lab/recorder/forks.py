@@ -1,4 +1,4 @@
-"""Who started whom: every fork and exit on the machine, from the kernel's process connector, for exact process trees."""
+"""Who started whom: each fork and exit on the machine, from the kernel's process connector, for exact process trees."""
 
 import bisect
 import os
@@ -9,7 +9,7 @@ import time
 
 NETLINK_CONNECTOR, CN_IDX_PROC, LISTEN, IGNORE = 11, 1, 1, 2
 FORK, EXIT = 0x00000001, 0x80000000
-SLACK_S = 0.012          # audit stamps with a clock that may be one tick behind
+SLACK_S = 0.012  # audit stamps with a clock that may be one tick behind
 
 
 class Forks(threading.Thread):
@@ -18,13 +18,13 @@ class Forks(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_CONNECTOR)
-        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)           # SO_RCVBUFFORCE
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)  # SO_RCVBUFFORCE
         self.socket.bind((os.getpid(), CN_IDX_PROC))
         self.socket.settimeout(0.5)
         self.offset_s = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-        self.starts: dict[int, list[tuple[float, int]]] = {}            # pid -> [(start, instance)]
-        self.parent: list[int] = []                                     # instance -> instance
-        self.born: list[float] = []                                     # instance -> start
+        self.starts: dict[int, list[tuple[float, int]]] = {}  # pid -> [(start, instance)]
+        self.parent: list[int] = []  # instance -> instance
+        self.born: list[float] = []  # instance -> start
         self.current: dict[int, int] = {}
         self.ended: dict[int, float] = {}
         self.overruns, self.running = 0, True

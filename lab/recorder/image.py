@@ -1,4 +1,4 @@
-"""Images: the base tree, the common layer over it and one layer a role and version, each built once and named by digest."""
+"""Images: the base tree, the common layer over it and one layer a role and version, built once, named by digest."""
 
 import fcntl
 import hashlib
@@ -11,15 +11,59 @@ from pathlib import Path
 from recorder.plan import CACHE, LAB, Estate
 from recorder.shell import call, quietly
 
-PACKAGES = (
-    "nginx-light python3 python3-psycopg2 python3-yaml openssh-server openssh-client sshpass cron postgresql dnsmasq-base "
-    "bind9-dnsutils iproute2 procps logrotate sudo rsyslog curl wget netcat-openbsd ca-certificates openssl less file xxd "
-    "bsdextrautils socat strace lsof net-tools iputils-ping rsync zip unzip xz-utils tini perl-base psmisc passwd adduser "
-    "vim-tiny tzdata nmap busybox git at gawk mawk jq"
-).split()
+PACKAGES = [
+    "nginx-light",
+    "python3",
+    "python3-psycopg2",
+    "python3-yaml",
+    "openssh-server",
+    "openssh-client",
+    "sshpass",
+    "cron",
+    "postgresql",
+    "dnsmasq-base",
+    "bind9-dnsutils",
+    "iproute2",
+    "procps",
+    "logrotate",
+    "sudo",
+    "rsyslog",
+    "curl",
+    "wget",
+    "netcat-openbsd",
+    "ca-certificates",
+    "openssl",
+    "less",
+    "file",
+    "xxd",
+    "bsdextrautils",
+    "socat",
+    "strace",
+    "lsof",
+    "net-tools",
+    "iputils-ping",
+    "rsync",
+    "zip",
+    "unzip",
+    "xz-utils",
+    "tini",
+    "perl-base",
+    "psmisc",
+    "passwd",
+    "adduser",
+    "vim-tiny",
+    "tzdata",
+    "nmap",
+    "busybox",
+    "git",
+    "at",
+    "gawk",
+    "mawk",
+    "jq",
+]
 REINSTALLABLE = "procps hostname tzdata logrotate bsdextrautils less file netcat-openbsd"
 OUTSIDE = ["load.py", "admins.py", "poller.py", "partner.py", "caller.py", "listener.py", "ssh_client.py"]
-LEFT_OUT = shutil.ignore_patterns("__pycache__", *OUTSIDE)      # programs that never run in a replica
+LEFT_OUT = shutil.ignore_patterns("__pycache__", *OUTSIDE)  # programs that never run in a replica
 MIRROR = "http://deb.debian.org/debian"
 
 
@@ -57,10 +101,23 @@ def base_tree() -> Path:
     if not tree.exists():
         unfinished = tree.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        fetch = (f'mkdir -p "$1/opt/packages" && chroot "$1" sh -c "cd /opt/packages && '
-                 f'apt-get -o APT::Sandbox::User=root download {REINSTALLABLE}"')
-        call("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}", "--skip=cleanup/apt",
-             "--aptopt=APT::Install-Recommends \"false\"", f"--customize-hook={fetch}", "bookworm", str(unfinished), MIRROR, timeout_s=900)
+        fetch = (
+            f'mkdir -p "$1/opt/packages" && chroot "$1" sh -c "cd /opt/packages && '
+            f'apt-get -o APT::Sandbox::User=root download {REINSTALLABLE}"'
+        )
+        call(
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            "--skip=cleanup/apt",
+            '--aptopt=APT::Install-Recommends "false"',
+            f"--customize-hook={fetch}",
+            "bookworm",
+            str(unfinished),
+            MIRROR,
+            timeout_s=900,
+        )
         unfinished.rename(tree)
     return tree
 
@@ -69,7 +126,12 @@ def common_layer(base: Path, estate: Estate) -> Path:
     """Accounts, login rules, stubs: lab/roles/base run once over the base tree."""
     people = list(estate.settings["people"])
     stubs = LAB / "services" / "stubs.txt"
-    parts: list[bytes | str | Path] = [base.name, " ".join(people), LAB / "roles" / "base", LAB / "services" / "accounts.py"]
+    parts: list[bytes | str | Path] = [
+        base.name,
+        " ".join(people),
+        LAB / "roles" / "base",
+        LAB / "services" / "accounts.py",
+    ]
     layer = CACHE / f"common-{digest_of(*parts, *([stubs] if stubs.exists() else []))[:12]}"
     if layer.exists():
         return layer
@@ -77,7 +139,9 @@ def common_layer(base: Path, estate: Estate) -> Path:
     for folder in (unfinished, work, root):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-    call("mount", "-t", "overlay", "lab-build", "-o", f"lowerdir={base},upperdir={unfinished},workdir={work}", str(root))
+    call(
+        "mount", "-t", "overlay", "lab-build", "-o", f"lowerdir={base},upperdir={unfinished},workdir={work}", str(root)
+    )
     try:
         shutil.copytree(LAB / "roles" / "base", root / "opt" / "setup")
         shutil.copytree(LAB / "services", root / "srv" / "app", ignore=shutil.ignore_patterns("__pycache__"))
@@ -110,7 +174,7 @@ def role_layer(image: str, common: Path) -> Path:
     (app / "VERSION").write_text(image + "\n", encoding="utf-8")
     for path in [app, *app.rglob("*")]:
         os.chown(path, 33, 33)
-    for table in (cron.iterdir() if cron.exists() else []):
+    for table in cron.iterdir() if cron.exists() else []:
         (unfinished / "etc" / "cron.d").mkdir(parents=True, exist_ok=True)
         if table.name == role or table.name.startswith(role + "-") or table.name == "all":
             shutil.copy(table, unfinished / "etc" / "cron.d" / table.name)

@@ -5,14 +5,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from recorder.audit_text import AuditEvent
 from recorder.forks import Forks
-from recorder.play import Played
 from recorder.plan import Estate
+from recorder.play import Played
 
 MARKS_AFTER_S = 120.0
 AFTER_S = 5.0
@@ -44,10 +44,15 @@ def read_line(output: str, replica: str, raw: bytes, year: int) -> Line:
     line.text = text
     if text.startswith("{"):
         row = json.loads(text)
-        line.time, line.client, line.user, line.request = _iso(row["time"]), row["client"], row["user"], row["request_id"]
+        line.time, line.client, line.user, line.request = (
+            _iso(row["time"]),
+            row["client"],
+            row["user"],
+            row["request_id"],
+        )
         line.program, line.text = "json", unquote_plus(f"{row['path']} {row['query']}")
     elif output.startswith("dns") and (found := DNS.match(text)):
-        moment = datetime.strptime(f"{year} {found[1]}", "%Y %b %d %H:%M:%S").replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(f"{year} {found[1]}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
         line.time, line.program, line.name, line.client = moment.timestamp(), found[2], found[3], found[4] or ""
     elif output.startswith("auth") and (found := SYSLOG.match(text)):
         line.time, line.program, line.tag = _iso(found[1]), found[3], f"{found[3]}[{found[4]}]"
@@ -74,7 +79,7 @@ class Labeller:
         self.instances = [forks.instance(event.pid, event.time) for event in events]
         self.roots: dict[int, set[str]] = defaultdict(set)
         self.by_event: list[set[str]] = [set() for _ in events]
-        self.connects: list[tuple[float, str, str, int, str]] = []     # time, from address, to replica, port, step
+        self.connects: list[tuple[float, str, str, int, str]] = []  # time, from address, to replica, port, step
 
     def label_events(self) -> list[set[str]]:
         """The steps of each audit event, in order."""
@@ -110,8 +115,10 @@ class Labeller:
                 continue
             host = self.replica_of[event.auid].name
             by_address = event.address in step.clients and step.start <= event.time <= step.end + AFTER_S
-            by_login = any(host == where and event.address == source and start <= event.time <= end + AFTER_S
-                           for where, source, start, end in step.logins)
+            by_login = any(
+                host == where and event.address == source and start <= event.time <= end + AFTER_S
+                for where, source, start, end in step.logins
+            )
             if by_address or by_login:
                 self.roots[self.instances[place]].add(step.entry["id"])
 
@@ -125,9 +132,18 @@ class Labeller:
 
     def _lateral_roots(self) -> None:
         """A step's connection to port 22 of another replica: the sshd process forked there at that moment."""
-        self.connects = [(event.time, self.replica_of[event.auid].address, self.address_of.get(event.target[0], ""), event.target[1], step)
-                         for event, steps in zip(self.events, self.by_event, strict=True)
-                         if event.target[1] and event.key == "net" for step in steps]
+        self.connects = [
+            (
+                event.time,
+                self.replica_of[event.auid].address,
+                self.address_of.get(event.target[0], ""),
+                event.target[1],
+                step,
+            )
+            for event, steps in zip(self.events, self.by_event, strict=True)
+            if event.target[1] and event.key == "net"
+            for step in steps
+        ]
         for place, event in enumerate(self.events):
             if not event.address or self.instances[place] < 0:
                 continue
@@ -144,9 +160,9 @@ class Labeller:
                 line.steps.add(owners[line.request])
                 continue
             for step in self.steps:
-                if step.start - 0.2 <= line.time <= step.end + AFTER_S and self._is_of(step, line, output):
-                    line.steps.add(step.entry["id"])
-                elif step.start - 1 <= line.time <= step.end + MARKS_AFTER_S and self._has_mark(step, line, output):
+                if (step.start - 0.2 <= line.time <= step.end + AFTER_S and self._is_of(step, line, output)) or (
+                    step.start - 1 <= line.time <= step.end + MARKS_AFTER_S and self._has_mark(step, line, output)
+                ):
                     line.steps.add(step.entry["id"])
             self._label_by_connect(output, line)
         if output.startswith("dns"):
@@ -159,7 +175,9 @@ class Labeller:
             return False
         return line.client in step.clients or any(
             line.replica == where and line.client == source and start - 0.2 <= line.time <= end + AFTER_S
-            for where, source, start, end in step.logins if output.startswith("auth"))
+            for where, source, start, end in step.logins
+            if output.startswith("auth")
+        )
 
     def _has_mark(self, step: Played, line: Line, output: str) -> bool:
         near = self.address_of.get(line.client) in step.names or line.client in step.clients
@@ -178,21 +196,27 @@ class Labeller:
                 line.steps.add(step)
 
     def _label_answers(self, lines: list[Line]) -> None:
-        """Queries made by a step's processes for names their replica never asks for otherwise; then each query's answers."""
+        """Queries by a step's processes for names their replica never asks for otherwise; then each query's answers."""
         asked = [(at, source, step) for at, source, target, port, step in self.connects if port == 53]
         busy = {(source, int(at) + more) for at, source, _ in asked for more in (0, 1)}
-        usual = {(line.client, line.name) for line in lines if line.client and (line.client, int(line.time)) not in busy and not line.steps}
+        usual = {
+            (line.client, line.name)
+            for line in lines
+            if line.client and (line.client, int(line.time)) not in busy and not line.steps
+        }
         last: dict[str, set[str]] = {}
         for line in lines:
             if line.program.startswith("query"):
                 if (line.client, line.name) not in usual:
-                    line.steps |= {step for at, source, step in asked if source == line.client and int(at) <= line.time <= at + 1}
+                    line.steps |= {
+                        step for at, source, step in asked if source == line.client and int(at) <= line.time <= at + 1
+                    }
                 last[line.name] = line.steps
             elif line.name in last:
                 line.steps |= last[line.name]
 
     def _label_tags(self, lines: list[Line]) -> None:
-        """The other lines of a labelled sshd process; sudo, su and cron lines where the audit events of that moment are a step's."""
+        """Other lines of a labelled sshd; sudo, su and cron lines where that moment's audit events are a step's."""
         tagged: dict[tuple[str, str], set[str]] = defaultdict(set)
         for line in lines:
             if line.steps and line.program == "sshd":
@@ -200,10 +224,16 @@ class Labeller:
         moments: dict[tuple[str, str], list[tuple[float, frozenset[str]]]] = defaultdict(list)
         for event, steps in zip(self.events, self.by_event, strict=True):
             if any(kind.startswith(("USER_", "CRED_")) for kind in event.types):
-                moments[self.replica_of[event.auid].name, event.exe.rpartition("/")[2]].append((event.time, frozenset(steps)))
+                moments[self.replica_of[event.auid].name, event.exe.rpartition("/")[2]].append(
+                    (event.time, frozenset(steps))
+                )
         for line in lines:
             line.steps |= tagged.get((line.replica, line.tag), set())
-            near = [steps for at, steps in moments.get((line.replica, line.program.lower()), []) if abs(at - line.time) < 0.15]
+            near = [
+                steps
+                for at, steps in moments.get((line.replica, line.program.lower()), [])
+                if abs(at - line.time) < 0.15
+            ]
             if near and all(near):
                 line.steps |= set().union(*near)
 
@@ -220,11 +250,15 @@ def as_document(step: Played) -> dict[str, Any]:
     entry = step.entry
     wanted = ("id", "kind", "variant", "technique", "subject")
     return {
-        **{name: entry.get(name) for name in wanted}, "also": entry.get("also", []),
-        "start": stamp(step.start), "end": stamp(step.end), "in_reach": entry.get("in_reach", True), "what": entry.get("what", ""),
+        **{name: entry.get(name) for name in wanted},
+        "also": entry.get("also", []),
+        "start": stamp(step.start),
+        "end": stamp(step.end),
+        "in_reach": entry.get("in_reach", True),
+        "what": entry.get("what", ""),
     }
 
 
 def stamp(moment: float) -> str:
     """A time as UTC text with milliseconds."""
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The estate's network: one bridge in a namespace of its own, one cable a replica, two namespaces outside the sensors."""
+"""The estate's network: one bridge in its own namespace, one cable a replica, two namespaces outside the sensors."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ NEIGHBOUR_LIMITS = {"gc_thresh1": 8192, "gc_thresh2": 16384, "gc_thresh3": 32768
 
 
 def allow_many_neighbours() -> None:
-    """Lift the machine's limit on ARP entries, shared by all namespaces; what was there is kept for `restore_neighbours`."""
+    """Lift the machine's limit on ARP entries, which all namespaces share; `restore_neighbours` undoes it."""
     kept = STATE / "neighbours.json"
     if not kept.exists():
         kept.write_text(json.dumps({name: (NEIGHBOURS / name).read_text().strip() for name in NEIGHBOUR_LIMITS}))
@@ -35,7 +35,7 @@ def cable(estate: Estate, name: str, addresses: list[str]) -> list[str]:
 
 
 def set_up(estate: Estate) -> None:
-    """Every namespace of the estate with its addresses, on one bridge; nothing is added to the machine's own network."""
+    """Every namespace of the estate with its addresses, on one bridge; nothing joins the machine's own network."""
     ends = {replica.name: [replica.address] for replica in estate.replicas.values()}
     ends.update({name: estate.outside_addresses(name) for name in estate.settings["outside"]})
     batch = [f"netns add {estate.namespace(name)}" for name in ["switch", *ends]]
@@ -43,7 +43,9 @@ def set_up(estate: Estate) -> None:
     for name, addresses in ends.items():
         batch = cable(estate, name, addresses)
         call("ip", "-batch", "-", stdin="\n".join(batch) + "\n")
-        inside = ["link set lo up"] + [f"addr add {address}/32 dev eth0" for address in addresses] + ["link set eth0 up"]
+        inside = (
+            ["link set lo up"] + [f"addr add {address}/32 dev eth0" for address in addresses] + ["link set eth0 up"]
+        )
         ranges = [estate.settings["network"]["inside"], *estate.settings["network"]["foreign"]]
         inside += [f"route add {network} dev eth0 src {addresses[0]}" for network in ranges]
         call("ip", "-n", estate.namespace(name), "-batch", "-", stdin="\n".join(inside) + "\n")

@@ -13,7 +13,7 @@ from recorder.labels import Line, stamp, subjects_of
 from recorder.plan import Estate, Replica
 
 LARGEST_BYTES = 2_900_000
-Chunk = tuple[bytes, frozenset[str]]            # an event's lines with their newlines, and its steps
+Chunk = tuple[bytes, frozenset[str]]  # an event's lines with their newlines, and its steps
 
 
 def compress(data: bytes) -> bytes:
@@ -22,7 +22,7 @@ def compress(data: bytes) -> bytes:
 
 
 def write_stream(folder: Path, name: str, chunks: list[Chunk], labels: list[dict[str, Any]]) -> list[str]:
-    """Write a stream, in as many files as its size needs (`name` may hold {}, the file's number); never splits an event."""
+    """Write a stream, in as many files as it needs (`name` may hold {}, the file's number); never splits an event."""
     data = b"".join(chunk for chunk, _ in chunks)
     packed = compress(data)
     parts = -(-len(packed) // LARGEST_BYTES)
@@ -71,8 +71,15 @@ def subjects(estate: Estate, totals: dict[tuple[str, str], int], minutes: float)
     """Every workload and user with its events and whether it counts (an own event a minute on average)."""
     named = [("workload", name) for name in estate.replicas]
     named += [("user", name) for name in [*estate.settings["users"], *estate.settings["service_users"]]]
-    return [{"name": name, "kind": kind, "counts": totals.get((kind, name), 0) >= minutes, "events": totals.get((kind, name), 0)}
-            for kind, name in named]
+    return [
+        {
+            "name": name,
+            "kind": kind,
+            "counts": totals.get((kind, name), 0) >= minutes,
+            "events": totals.get((kind, name), 0),
+        }
+        for kind, name in named
+    ]
 
 
 def inventory(estate: Estate, starts: list[dict[str, Any]], digests: dict[str, str]) -> dict[str, Any]:
@@ -80,9 +87,16 @@ def inventory(estate: Estate, starts: list[dict[str, Any]], digests: dict[str, s
     entries = []
     for replica in estate.replicas.values():
         for start in (one for one in starts if one["replica"] == replica.name):
-            what = {"workload": replica.name, "image": f"{start['image']}@sha256:{digests[start['image']]}",
-                    "group": replica.role, "since": start["at"]}
-            entries += [{"match": match, **what} for match in ({"auid": str(replica.auid)}, {"ip": replica.address}, {"hostname": replica.name})]
+            what = {
+                "workload": replica.name,
+                "image": f"{start['image']}@sha256:{digests[start['image']]}",
+                "group": replica.role,
+                "since": start["at"],
+            }
+            entries += [
+                {"match": match, **what}
+                for match in ({"auid": str(replica.auid)}, {"ip": replica.address}, {"hostname": replica.name})
+            ]
             entries += [{"match": {"file": f"{file.removesuffix('.log')}.log*"}, **what} for file in own_files(replica)]
     users = [*estate.settings["users"], *estate.settings["service_users"]]
     return {"subjects": entries, "users": users, "people": list(estate.settings["people"])}
@@ -90,8 +104,11 @@ def inventory(estate: Estate, starts: list[dict[str, Any]], digests: dict[str, s
 
 def own_files(replica: Replica) -> list[str]:
     """The log files that hold one replica's lines only and do not name it."""
-    return [output.format(name=replica.name) for output in replica.settings.get("logs", {}).values()
-            if "{name}" in output or replica.settings["count"] == 1]
+    return [
+        output.format(name=replica.name)
+        for output in replica.settings.get("logs", {}).values()
+        if "{name}" in output or replica.settings["count"] == 1
+    ]
 
 
 def per_minute(start: float, minutes: int, times: list[float]) -> list[int]:
@@ -125,6 +142,13 @@ def in_time_order(lines: list[Line]) -> list[Line]:
 
 def markers(played: list[Any]) -> list[dict[str, Any]]:
     """The benign entries as they happened."""
-    return [{"at": stamp(one.start), "until": stamp(one.end + float(one.entry.get("for", 0))),
-             "subject": one.entry["subject"]["name"] if isinstance(one.entry["subject"], dict) else one.entry["subject"],
-             "what": one.entry["what"]} for one in played if one.start]
+    return [
+        {
+            "at": stamp(one.start),
+            "until": stamp(one.end + float(one.entry.get("for", 0))),
+            "subject": one.entry["subject"]["name"] if isinstance(one.entry["subject"], dict) else one.entry["subject"],
+            "what": one.entry["what"],
+        }
+        for one in played
+        if one.start
+    ]

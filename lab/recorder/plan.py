@@ -79,8 +79,16 @@ def read_estate(letter: str, counts: dict[str, int] | None = None) -> Estate:
             name = f"{role}-{number}"
             if number <= (counts or {}).get(role, 0 if counts else merged["count"]):
                 estate.replicas[name] = Replica(
-                    name, role, number, f"{head}.{int(tail) + number - 1}", auid, merged["image"].format(role=role),
-                    merged, folder / "roots" / name, estate.namespace(name))
+                    name,
+                    role,
+                    number,
+                    f"{head}.{int(tail) + number - 1}",
+                    auid,
+                    merged["image"].format(role=role),
+                    merged,
+                    folder / "roots" / name,
+                    estate.namespace(name),
+                )
             auid += 1
     return estate
 

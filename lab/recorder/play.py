@@ -1,5 +1,6 @@
 """Playing a scenario: each benign entry and each step in a thread of its own, at its time, every action bounded."""
 
+import contextlib
 import json
 import os
 import signal
@@ -26,11 +27,13 @@ class Played:
     entry: dict[str, Any]
     start: float = 0.0
     end: float = 0.0
-    roots: list[tuple[int, float]] = field(default_factory=list)         # (pid on the machine, time) of actions inside replicas
+    roots: list[tuple[int, float]] = field(
+        default_factory=list
+    )  # (pid on the machine, time) of actions inside replicas
     requests: list[str] = field(default_factory=list)
     clients: set[str] = field(default_factory=set)
-    logins: list[tuple[str, str, float, float]] = field(default_factory=list)     # (host, from, start, end)
-    names: set[str] = field(default_factory=set)                         # replicas that it touches on purpose
+    logins: list[tuple[str, str, float, float]] = field(default_factory=list)  # (host, from, start, end)
+    names: set[str] = field(default_factory=set)  # replicas that it touches on purpose
     output: list[str] = field(default_factory=list)
 
 
@@ -76,7 +79,7 @@ class Player:
             return
         waiting = []
         for action in entry["do"]:
-            (kind, order), = action.items()
+            ((kind, order),) = action.items()
             if kind == "sleep":
                 time.sleep(float(order))
                 continue
@@ -107,11 +110,13 @@ class Player:
         until = time.monotonic() + min(float(order.get("for", DEFAULT_FOR_S)), LONGEST_FOR_S)
         words = getattr(self, f"_words_{kind}")(order, record)
         feed = subprocess.PIPE if order.get("stdin") else subprocess.DEVNULL
-        process = subprocess.Popen(words, stdin=feed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=feed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
         if order.get("stdin") and process.stdin:
             process.stdin.write(str(order["stdin"]).encode())
             process.stdin.close()
-            process.stdin = None          # communicate() would flush it again
+            process.stdin = None  # communicate() would flush it again
         if kind == "run":
             record.roots.append((process.pid, time.time()))
         with self.lock:
@@ -133,7 +138,9 @@ class Player:
     def _words_ssh(self, order: dict[str, Any], record: Played) -> list[str]:
         target = self.estate.replicas[order["to"]]
         record.names.add(target.name)
-        record.logins.append((target.name, order["from"], time.time(), time.time() + float(order.get("for", DEFAULT_FOR_S))))
+        record.logins.append(
+            (target.name, order["from"], time.time(), time.time() + float(order.get("for", DEFAULT_FOR_S)))
+        )
         extra = {"host": target.address, "key_file": str(self.keys / order["user"]) if order.get("user") else ""}
         return self._outside(order["from"], record, "ssh_client.py", {**order, **extra})
 
@@ -141,13 +148,21 @@ class Player:
         return self._outside(order["address"], record, "listener.py", order)
 
     def _outside(self, address: str, record: Played, program: str, order: dict[str, Any]) -> list[str]:
-        owner = next((name for name in self.estate.settings["outside"] if address in self.estate.outside_addresses(name)), None)
+        owner = next(
+            (name for name in self.estate.settings["outside"] if address in self.estate.outside_addresses(name)), None
+        )
         if owner is None:
             raise ValueError(f"{address} belongs to no namespace outside the sensors")
         if owner == "attackers":
             record.clients.add(address)
-        return ["nsenter", f"--net=/run/netns/{self.estate.namespace(owner)}", "python3", "-B",
-                str(self.estate.folder / "services" / program), json.dumps(order)]
+        return [
+            "nsenter",
+            f"--net=/run/netns/{self.estate.namespace(owner)}",
+            "python3",
+            "-B",
+            str(self.estate.folder / "services" / program),
+            json.dumps(order),
+        ]
 
     def _attend(self, process: subprocess.Popen[bytes], until: float, record: Played, inside: bool) -> None:
         """Wait for an action, read its request ids, and end it with everything it started when its time is over."""
@@ -172,10 +187,8 @@ class Player:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def living_below(self, pid: int) -> list[int]:
         """The pids of the living processes that descend from this one, however they were started."""

@@ -11,9 +11,31 @@ from recorder.plan import Replica
 from recorder.shell import CommandFailed, call, quietly
 
 # Clock, kernel log, devices and audit are the whole machine's: no replica may touch them, attacked or not.
-DROPPED = ",".join(f"-{name}" for name in (
-    "sys_time syslog sys_boot sys_module sys_rawio sys_admin bpf perfmon mac_admin mac_override wake_alarm audit_control audit_read "
-    "mknod dac_read_search linux_immutable sys_pacct sys_tty_config block_suspend checkpoint_restore").split())
+DROPPED = ",".join(
+    f"-{name}"
+    for name in [
+        "sys_time",
+        "syslog",
+        "sys_boot",
+        "sys_module",
+        "sys_rawio",
+        "sys_admin",
+        "bpf",
+        "perfmon",
+        "mac_admin",
+        "mac_override",
+        "wake_alarm",
+        "audit_control",
+        "audit_read",
+        "mknod",
+        "dac_read_search",
+        "linux_immutable",
+        "sys_pacct",
+        "sys_tty_config",
+        "block_suspend",
+        "checkpoint_restore",
+    ]
+)
 PATH = "PATH=/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 CONFINE = ["setpriv", "--bounding-set", DROPPED, "--inh-caps", "-all"]
 ENTER_ROOT = r"""set -e
@@ -45,10 +67,20 @@ exec env -i "$@"
 def mount(replica: Replica, lowers: str) -> None:
     """Mount the image under a fresh upper layer."""
     replica.generation += 1
-    upper, work = (replica.root.parent.parent / kind / f"{replica.name}.{replica.generation}" for kind in ("upper", "work"))
+    upper, work = (
+        replica.root.parent.parent / kind / f"{replica.name}.{replica.generation}" for kind in ("upper", "work")
+    )
     for folder in (upper, work, replica.root):
         folder.mkdir(parents=True, exist_ok=True)
-    call("mount", "-t", "overlay", f"lab-{replica.name}", "-o", f"lowerdir={lowers},upperdir={upper},workdir={work}", str(replica.root))
+    call(
+        "mount",
+        "-t",
+        "overlay",
+        f"lab-{replica.name}",
+        "-o",
+        f"lowerdir={lowers},upperdir={upper},workdir={work}",
+        str(replica.root),
+    )
 
 
 def logs_of(replica: Replica) -> Path:
@@ -62,12 +94,41 @@ def logs_of(replica: Replica) -> Path:
 
 def boot(replica: Replica) -> None:
     """Run the init of a mounted, furnished replica."""
-    inner = [*CONFINE, "sh", "-c", 'echo "$1" >/proc/self/loginuid; exec tini -- /etc/lab/init', "sh", str(replica.auid)]
-    words = ["nsenter", f"--net=/run/netns/{replica.namespace}", "unshare", "-m", "-p", "-f", "-u", "-i", "--kill-child=KILL",
-             "sh", "-c", ENTER_ROOT, "sh", str(replica.root), replica.name, str(replica.auid), str(logs_of(replica)),
-             PATH, "HOME=/root", "LANG=C.UTF-8", *inner]
+    inner = [
+        *CONFINE,
+        "sh",
+        "-c",
+        'echo "$1" >/proc/self/loginuid; exec tini -- /etc/lab/init',
+        "sh",
+        str(replica.auid),
+    ]
+    words = [
+        "nsenter",
+        f"--net=/run/netns/{replica.namespace}",
+        "unshare",
+        "-m",
+        "-p",
+        "-f",
+        "-u",
+        "-i",
+        "--kill-child=KILL",
+        "sh",
+        "-c",
+        ENTER_ROOT,
+        "sh",
+        str(replica.root),
+        replica.name,
+        str(replica.auid),
+        str(logs_of(replica)),
+        PATH,
+        "HOME=/root",
+        "LANG=C.UTF-8",
+        *inner,
+    ]
     with open(replica.root.parent.parent / f"boot-{replica.name}.log", "ab") as output:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
     replica.unshare_pid = process.pid
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
@@ -93,13 +154,40 @@ def device_of(replica: Replica) -> str:
 
 
 def entering(replica: Replica, user: str, argv: list[str], cwd: str = "/") -> list[str]:
-    """The words that run argv inside as `user`: confined, with the replica's login uid, audited from argv's own exec on."""
+    """The words that run argv inside as `user`: confined, with the replica's login uid, audited from argv's exec on."""
     change = [] if user == "root" else ["--reuid", user, "--regid", user, "--init-groups"]
     home = {"root": "/root", "www-data": "/var/www", "postgres": "/var/lib/postgresql"}.get(user, f"/home/{user}")
     within = 'echo "$1" >/proc/self/loginuid; cd "$2" 2>/dev/null; shift 2; exec "$@"'
-    return ["nsenter", "-t", str(replica.init_pid), "-m", "-p", "-n", "-u", "-i", "-r", "-w", "env", "-i", PATH, f"HOME={home}",
-            f"USER={user}", f"LOGNAME={user}", "LANG=C.UTF-8", "TERM=xterm", *CONFINE, *change, "--",
-            "sh", "-c", within, "sh", str(replica.auid), cwd, *argv]
+    return [
+        "nsenter",
+        "-t",
+        str(replica.init_pid),
+        "-m",
+        "-p",
+        "-n",
+        "-u",
+        "-i",
+        "-r",
+        "-w",
+        "env",
+        "-i",
+        PATH,
+        f"HOME={home}",
+        f"USER={user}",
+        f"LOGNAME={user}",
+        "LANG=C.UTF-8",
+        "TERM=xterm",
+        *CONFINE,
+        *change,
+        "--",
+        "sh",
+        "-c",
+        within,
+        "sh",
+        str(replica.auid),
+        cwd,
+        *argv,
+    ]
 
 
 def end_processes(replica: Replica) -> None:

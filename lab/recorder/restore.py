@@ -1,4 +1,4 @@
-"""Putting the machine back, from what is there rather than from memory: processes, mounts, namespaces, audit, limits."""
+"""Putting the machine back, from what is there and not from memory: processes, mounts, namespaces, audit, limits."""
 
 import contextlib
 import fcntl
@@ -42,14 +42,16 @@ def end_processes_in(names: list[str]) -> None:
 
 
 def claim(letter: str) -> TextIO:
-    """The sole use of an estate until the file is closed or the process ends; SystemExit if a living recorder has it."""
+    """The sole use of an estate until the file is closed or the process ends; SystemExit if a live recorder has it."""
     STATE.mkdir(parents=True, exist_ok=True)
     lock = open(STATE / f"estate-{letter}.lock", "w", encoding="utf-8")  # noqa: SIM115 - held open on purpose
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise SystemExit(f"estate {letter} is being recorded by another process; wait for it or use the other estate") from None
+        raise SystemExit(
+            f"estate {letter} is being recorded by another process; wait for it or use the other estate"
+        ) from None
     return lock
 
 

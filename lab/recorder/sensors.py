@@ -1,4 +1,4 @@
-"""The audit sensor: one auditd for the machine, shared by the estates that are up; rules a replica; everything put back after."""
+"""The audit sensor: one auditd a machine, shared by the estates that are up; rules a replica; all put back after."""
 
 import contextlib
 import fcntl
@@ -41,12 +41,15 @@ EVERYWHERE = """-c
 -a always,exclude -F msgtype=PROCTITLE
 -a always,exit -F arch=b64 -S execve,execveat -F auid!=-1 -k exec
 -a always,exit -F arch=b64 -S connect -F saddr_fam=2 -F auid!=-1 -k net
--a always,exit -F arch=b64 -S ptrace,init_module,finit_module,delete_module,mount,umount2,setns,unshare,bpf,memfd_create -F auid!=-1 -k priv
+-a always,exit -F arch=b64 -S ptrace,init_module,finit_module,delete_module,mount,umount2,setns,unshare,\
+bpf,memfd_create -F auid!=-1 -k priv
 -a always,exit -F arch=b64 -S mknod,mknodat -F auid!=-1 -k priv
 -a always,exit -F arch=b64 -S chmod,fchmod,fchmodat,chown,fchown,fchownat,lchown,setxattr,fsetxattr -F auid!=-1 -k perm
 """
-WRITES = ("open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,link,linkat,symlink,symlinkat,truncate,"
-          "mkdir,mkdirat,rmdir")
+WRITES = (
+    "open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,link,linkat,symlink,symlinkat,truncate,"
+    "mkdir,mkdirat,rmdir"
+)
 RESTORED = {"-e": "0", "-b": "64", "-f": "1", "--backlog_wait_time": "15000"}
 
 
@@ -73,7 +76,7 @@ def users_alive() -> list[str]:
 
 
 def join(estate: Estate, names: dict[str, str]) -> None:
-    """Count this estate in; the first one starts auditd. `names`: the passwd and group files whose names auditd writes."""
+    """Count this estate in; the first one starts auditd. `names`: passwd and group files for auditd's names."""
     with locked():
         others = users_alive()
         (STATE / f"user-{estate.letter}").write_text(str(os.getpid()))
@@ -90,7 +93,7 @@ def leave(estate: Estate) -> None:
 
 
 def start_auditd(names: dict[str, str]) -> None:
-    """auditd with its own passwd file in a mount namespace, in the machine's pid namespace; never able to stall the machine."""
+    """auditd with its own passwd file in a mount namespace, in the machine's pid namespace; unable to stall it."""
     folder = STATE / "audit"
     (folder / "plugins.d").mkdir(parents=True, exist_ok=True)
     LOG.unlink(missing_ok=True)
@@ -104,9 +107,20 @@ def start_auditd(names: dict[str, str]) -> None:
         quietly("auditctl", *words)
     with open(folder / "auditd.out", "wb") as output:
         process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", 'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; '
-             'exec auditd -n -c "$0" -s enable', str(folder)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+            [
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; '
+                'exec auditd -n -c "$0" -s enable',
+                str(folder),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     (folder / "pid").write_text(str(process.pid))
     for _ in range(100):
         if LOG.exists() and LOG.stat().st_size:
@@ -145,9 +159,11 @@ def load_rules(lines: list[str]) -> None:
 
 
 def rules_for(replica: Replica) -> list[str]:
-    """One rule for every change in the replica's tree, one a sensitive file read, accepted connections where asked for."""
+    """One rule for every change in the replica's tree, one a sensitive file read, accepted connections if asked for."""
     root, auid, arch = replica.root, replica.auid, "-F arch=b64"
-    lines = [f"-A never,exit {arch} -S {WRITES} -F auid={auid} -F dir={root}{folder}" for folder in replica.settings["quiet"]]
+    lines = [
+        f"-A never,exit {arch} -S {WRITES} -F auid={auid} -F dir={root}{folder}" for folder in replica.settings["quiet"]
+    ]
     lines.append(f"-a always,exit {arch} -S {WRITES} -F auid={auid} -F dir={root} -F perm=wa -k file")
     for key, paths in replica.settings["reads"].items():
         lines += [f"-a always,exit {arch} -F path={root}{path} -F perm=r -F auid={auid} -k {key}" for path in paths]
@@ -168,7 +184,9 @@ def unwatch(replica: Replica) -> None:
 
 def rules_listed(replica: Replica) -> int:
     """How many of a replica's rules the kernel lists."""
-    return sum(f"={replica.root}" in line and f"auid={replica.auid}" in line for line in call("auditctl", "-l").splitlines())
+    return sum(
+        f"={replica.root}" in line and f"auid={replica.auid}" in line for line in call("auditctl", "-l").splitlines()
+    )
 
 
 def canary(replicas: list[Replica]) -> None:

@@ -53,9 +53,17 @@ class Session:
     def boot(self, one: Replica) -> None:
         """Run a mounted replica and note the start."""
         replica.boot(one)
-        self.starts.append({
-            "at": stamp(time.time()), "replica": one.name, "init_pid": one.init_pid, "auid": one.auid,
-            "ses": replica.session_of(one), "dev": replica.device_of(one), "image": one.image})
+        self.starts.append(
+            {
+                "at": stamp(time.time()),
+                "replica": one.name,
+                "init_pid": one.init_pid,
+                "auid": one.auid,
+                "ses": replica.session_of(one),
+                "dev": replica.device_of(one),
+                "image": one.image,
+            }
+        )
 
     def deploy(self, name: str, image_name: str) -> None:
         """Replace a replica by one of another image: kill, unmount, mount the new one, watch it, start it."""
@@ -101,10 +109,23 @@ class Session:
         for name, outside in self.estate.settings["outside"].items():
             for program in outside["programs"]:
                 with open(self.estate.folder / f"program-{program}.log", "wb") as output:
-                    self.programs.append(subprocess.Popen(
-                        ["nsenter", f"--net=/run/netns/{self.estate.namespace(name)}", "python3", "-B",
-                         str(self.estate.folder / "services" / program), str(path)],
-                        stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=self.estate.folder))
+                    self.programs.append(
+                        subprocess.Popen(
+                            [
+                                "nsenter",
+                                f"--net=/run/netns/{self.estate.namespace(name)}",
+                                "python3",
+                                "-B",
+                                str(self.estate.folder / "services" / program),
+                                str(path),
+                            ],
+                            stdin=subprocess.DEVNULL,
+                            stdout=output,
+                            stderr=output,
+                            start_new_session=True,
+                            cwd=self.estate.folder,
+                        )
+                    )
 
     def common(self) -> Path:
         """The layer with the accounts."""
@@ -155,8 +176,11 @@ class Session:
             stream.seek(self.audit_offset)
             lines = stream.read().splitlines()
         worst = max((one.get("backlog", 0) for one in self.counters), default=0)
-        return lines, {"lost": counters.get("lost", 0) - self.lost_before, "backlog_highest_seen": worst,
-                       "fork_events_overrun": self.forks.overruns}
+        return lines, {
+            "lost": counters.get("lost", 0) - self.lost_before,
+            "backlog_highest_seen": worst,
+            "fork_events_overrun": self.forks.overruns,
+        }
 
     def stop_programs(self) -> None:
         """End the standing load."""
@@ -186,7 +210,9 @@ def record(scenario: dict[str, Any], letter: str, out: Path, counts: dict[str, i
     write(session, benign, steps, lines, losses, out)
 
 
-def write(session: Session, benign: list[Played], steps: list[Played], audit: list[bytes], losses: dict[str, int], out: Path) -> None:
+def write(
+    session: Session, benign: list[Played], steps: list[Played], audit: list[bytes], losses: dict[str, int], out: Path
+) -> None:
     """Label and pack what was gathered, giving way to a session that still records."""
     os.setpriority(os.PRIO_PROCESS, 0, 10)
     estate, year = session.estate, time.gmtime(session.start).tm_year
@@ -196,7 +222,10 @@ def write(session: Session, benign: list[Played], steps: list[Played], audit: li
     by_event = labeller.label_events()
     out.mkdir(parents=True, exist_ok=True)
     labels: list[dict[str, Any]] = []
-    chunks = [(b"".join(line + b"\n" for line in event.lines), frozenset(own)) for event, own in zip(events, by_event, strict=True)]
+    chunks = [
+        (b"".join(line + b"\n" for line in event.lines), frozenset(own))
+        for event, own in zip(events, by_event, strict=True)
+    ]
     pack.write_stream(out, "audit-{}.log", chunks, labels)
     everything: list[Line] = []
     for output, raw in sorted(session.shipper.lines.items()):
@@ -209,26 +238,49 @@ def write(session: Session, benign: list[Played], steps: list[Played], audit: li
     write_documents(session, benign, steps, events, everything, losses, out)
 
 
-def write_documents(session: Session, benign: list[Played], steps: list[Played], events: list[AuditEvent], lines: list[Line],
-                    losses: dict[str, int], out: Path) -> None:
+def write_documents(
+    session: Session,
+    benign: list[Played],
+    steps: list[Played],
+    events: list[AuditEvent],
+    lines: list[Line],
+    losses: dict[str, int],
+    out: Path,
+) -> None:
     """session.yml, inventory.yml and steps.yml."""
     estate, scenario, minutes = session.estate, session.scenario, session.minutes
     digests = {name: digest for name, (_, digest) in session.images.items()}
     listed = pack.subjects(estate, pack.counted(estate, events, lines), minutes)
     times = [event.time for event in events] + [line.time for line in lines]
     gateways = [line for line in lines if line.replica.startswith("gateway-")]
-    pack.write_yaml(out / "session.yml", {
-        "name": scenario["session"], "start": stamp(session.start), "end": stamp(session.end), "minutes": minutes,
-        "seed": scenario.get("seed", 0), "estate": estate.letter, "estate_digest": session.estate_digest,
-        "counting_subjects": sum(one["counts"] for one in listed), "subjects": listed, "images": digests, "replicas": session.starts,
-        "losses": losses, "latency": pack.latency(gateways),
-        "events": {"audit": len(events), "log_lines": len(lines)},
-        "events_per_minute": pack.per_minute(session.start, int(minutes) + 1, times), "markers": pack.markers(benign)})
+    pack.write_yaml(
+        out / "session.yml",
+        {
+            "name": scenario["session"],
+            "start": stamp(session.start),
+            "end": stamp(session.end),
+            "minutes": minutes,
+            "seed": scenario.get("seed", 0),
+            "estate": estate.letter,
+            "estate_digest": session.estate_digest,
+            "counting_subjects": sum(one["counts"] for one in listed),
+            "subjects": listed,
+            "images": digests,
+            "replicas": session.starts,
+            "losses": losses,
+            "latency": pack.latency(gateways),
+            "events": {"audit": len(events), "log_lines": len(lines)},
+            "events_per_minute": pack.per_minute(session.start, int(minutes) + 1, times),
+            "markers": pack.markers(benign),
+        },
+    )
     pack.write_yaml(out / "inventory.yml", pack.inventory(estate, session.starts, digests))
     pack.write_yaml(out / "steps.yml", [as_document(step) for step in steps if step.start])
-    notes = [f"{one.entry.get('id', one.entry.get('what'))}: {line}" for one in [*benign, *steps] for line in one.output]
+    notes = [
+        f"{one.entry.get('id', one.entry.get('what'))}: {line}" for one in [*benign, *steps] for line in one.output
+    ]
     (estate.folder / f"played-{scenario['session']}.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
     quietly("sync")
 
 
-__all__ = ["record", "call"]
+__all__ = ["call", "record"]

@@ -1,4 +1,4 @@
-"""The files that tell a replica who the others are: hosts, names, upstreams, its init, and the estate for the programs outside."""
+"""Files that tell a replica who the others are: hosts, names, upstreams, init, and the estate for programs outside."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from recorder.plan import LAB, Estate, Replica
 
 sys.path.insert(0, str(LAB / "services"))
 
-NGINX = """# The web tier: round robin over the gateways; a caller may pin one; the log says which gateway and which request.
+NGINX = """# The web tier: round robin over the gateways; a caller may pin one; the log tells gateway and request.
 user www-data;
 worker_processes 1;
 error_log /var/log/app/error.log warn;
@@ -53,8 +53,17 @@ def nginx(estate: Estate) -> str:
 
 def dnsmasq(estate: Estate, names: dict[str, str]) -> str:
     """The DNS server: the estate's names, the partners, and the scenario's names with all their subdomains."""
-    lines = ["no-resolv", "no-hosts", "addn-hosts=/etc/lab/hosts", "log-queries", "log-facility=/var/log/app/dns.log",
-             "user=root", "local=/#/", "cache-size=0", "local-ttl=30"]
+    lines = [
+        "no-resolv",
+        "no-hosts",
+        "addn-hosts=/etc/lab/hosts",
+        "log-queries",
+        "log-facility=/var/log/app/dns.log",
+        "user=root",
+        "local=/#/",
+        "cache-size=0",
+        "local-ttl=30",
+    ]
     partners = {f"{name}.example": address for name, address in estate.settings["partners"].items()}
     lines += [f"address=/{name}/{address}" for name, address in {**partners, **names}.items()]
     return "\n".join(lines) + "\n"
@@ -62,13 +71,17 @@ def dnsmasq(estate: Estate, names: dict[str, str]) -> str:
 
 def hosts(estate: Estate) -> str:
     """Every replica's address and name, for dns-1."""
-    return "".join(f"{replica.address} {replica.name} {replica.name}.lab.example\n" for replica in estate.replicas.values())
+    return "".join(
+        f"{replica.address} {replica.name} {replica.name}.lab.example\n" for replica in estate.replicas.values()
+    )
 
 
 def environment(estate: Estate, replica: Replica, wanted: dict[str, str]) -> dict[str, str]:
     """A start entry's variables with {role} lists and {db} filled in."""
     words: dict[str, str] = {
-        role: ",".join(f"{one.name}={one.address}:8080" for one in estate.of_role(role)) for role in estate.settings["roles"]}
+        role: ",".join(f"{one.name}={one.address}:8080" for one in estate.of_role(role))
+        for role in estate.settings["roles"]
+    }
     words["db"] = next((one.address for one in estate.of_role("db")), "127.0.0.1")
     return {name: value.format(**words) for name, value in wanted.items()}
 
@@ -77,17 +90,23 @@ def init_script(estate: Estate, replica: Replica, seed: int) -> str:
     """The replica's first program: its services, each started again when it ends, and its health check."""
     lines = ["#!/bin/bash", "# Start this replica's services and keep them running."]
     for place, start in enumerate(replica.settings["start"]):
-        variables = environment(estate, replica, {"SEED": str(seed), "PYTHONDONTWRITEBYTECODE": "1", **start.get("env", {})})
+        variables = environment(
+            estate, replica, {"SEED": str(seed), "PYTHONDONTWRITEBYTECODE": "1", **start.get("env", {})}
+        )
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        change = "" if start["as"] == "root" else f"setpriv --reuid {start['as']} --regid {start['as']} --init-groups -- "
+        change = (
+            "" if start["as"] == "root" else f"setpriv --reuid {start['as']} --regid {start['as']} --init-groups -- "
+        )
         command = f"{change}{' '.join(shlex.quote(word) for word in start['argv'])}"
         lines.append(f"( while :; do {words} {command} </dev/null >>/run/out-{place}.log 2>&1; sleep 1; done ) &")
     if replica.settings["health"]:
         port = 80 if replica.role == "web" else 8080
         path = "/" if replica.role == "web" else "/healthz"
-        lines += [f"exec 9<> <(:); read -t $(( (RANDOM + {replica.auid}) % 50 + 5 )) -u 9",
-                  f"while :; do /bin/sh -c '/usr/bin/curl -fsS -m 3 http://127.0.0.1:{port}{path} >/dev/null || exit 1'; "
-                  "read -t $(( 50 + RANDOM % 20 )) -u 9; done &"]
+        lines += [
+            f"exec 9<> <(:); read -t $(( (RANDOM + {replica.auid}) % 50 + 5 )) -u 9",
+            f"while :; do /bin/sh -c '/usr/bin/curl -fsS -m 3 http://127.0.0.1:{port}{path} >/dev/null || exit 1'; "
+            "read -t $(( 50 + RANDOM % 20 )) -u 9; done &",
+        ]
     return "\n".join([*lines, "wait"]) + "\n"
 
 
@@ -113,11 +132,19 @@ def furnish(estate: Estate, replica: Replica, scenario: dict[str, Any]) -> None:
 def for_programs(estate: Estate, scenario: dict[str, Any], seconds: float, keys: Path) -> dict[str, Any]:
     """What the programs outside are told: who there is, where, and for how long."""
     users = [{"name": name, "address": f"10.77.1.{place}"} for place, name in enumerate(estate.settings["users"], 1)]
-    admins = [{"name": name, "address": address, "key": str(keys / name)} for name, address in estate.settings["people"].items()]
+    admins = [
+        {"name": name, "address": address, "key": str(keys / name)}
+        for name, address in estate.settings["people"].items()
+    ]
     return {
-        "seed": scenario.get("seed", 0), "seconds": seconds, "users": users, "admins": admins,
-        "web": [one.address for one in estate.of_role("web")], "monitor": estate.settings["monitor"],
-        "hosts": {one.name: one.address for one in estate.replicas.values()}, "partners": estate.settings["partners"],
+        "seed": scenario.get("seed", 0),
+        "seconds": seconds,
+        "users": users,
+        "admins": admins,
+        "web": [one.address for one in estate.of_role("web")],
+        "monitor": estate.settings["monitor"],
+        "hosts": {one.name: one.address for one in estate.replicas.values()},
+        "partners": estate.settings["partners"],
     }
 
 

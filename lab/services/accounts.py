@@ -5,10 +5,32 @@ import hmac
 import zlib
 
 SECRET = b"lab-only: everybody in the lab may know this"
-USERS = (
-    "alice bruno carla dmitri elena farid greta hugo ines jonas katya liam "
-    "mona nils olga pedro quinn rosa-m samir tilda umar vera wendy yusuf"
-).split()
+USERS = [
+    "alice",
+    "bruno",
+    "carla",
+    "dmitri",
+    "elena",
+    "farid",
+    "greta",
+    "hugo",
+    "ines",
+    "jonas",
+    "katya",
+    "liam",
+    "mona",
+    "nils",
+    "olga",
+    "pedro",
+    "quinn",
+    "rosa-m",
+    "samir",
+    "tilda",
+    "umar",
+    "vera",
+    "wendy",
+    "yusuf",
+]
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",

@@ -1,5 +1,6 @@
 """The admin people: ssh logins with habits of their own, sudo, a hop to the second host, a mistyped password."""
 
+import contextlib
 import json
 import random
 import subprocess
@@ -53,11 +54,8 @@ COMMANDS = {
 
 def log_in(order: dict[str, Any], password: str | None, script: str) -> None:
     """One login that may fail without harm."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            ssh_client.once(order, folder, password, script)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        ssh_client.once(order, folder, password, script)
 
 
 def live(admin: dict[str, Any], hosts: dict[str, str], until: float, chance: random.Random) -> None:

@@ -17,11 +17,8 @@ SEED = int(os.environ.get("SEED", "7"))
 
 def run(*words: str, stdin: str | None = None) -> bytes:
     """A child process, bounded in time; what it printed."""
-    source = open(stdin, "rb") if stdin else subprocess.DEVNULL
-    done = subprocess.run(words, stdin=source, capture_output=True, timeout=60, check=False)
-    if stdin:
-        source.close()  # type: ignore[union-attr]
-    return done.stdout
+    with open(stdin or os.devnull, "rb") as source:
+        return subprocess.run(words, stdin=source, capture_output=True, timeout=60, check=False).stdout
 
 
 def rows_to_file(statement: str, path: str) -> None:

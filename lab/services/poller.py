@@ -1,5 +1,6 @@
 """The monitor: asks every service in turn whether it lives, and walks the shop's front once a minute."""
 
+import contextlib
 import json
 import random
 import socket
@@ -32,10 +33,8 @@ def check_service(source: str, name: str, address: str, until: float, chance: ra
 def check_port(source: str, address: str, port: int, until: float) -> None:
     """Whether a port opens."""
     while time.monotonic() < until:
-        try:
+        with contextlib.suppress(OSError):
             socket.create_connection((address, port), 3, (source, 0)).close()
-        except OSError:
-            pass
         time.sleep(EVERY_S)
 
 

@@ -1,4 +1,4 @@
-"""Run in the new base tree (chroot): the people's shell accounts with their keys, and the stubs; usage: people.py NAME..."""
+"""Run in the new base tree (chroot): people's shell accounts with their keys, and stubs; usage: people.py NAME..."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, "/srv/app")
-import accounts  # noqa: E402
+import accounts
 
 
 def add_person(name: str, uid: int) -> None:
@@ -15,7 +15,9 @@ def add_person(name: str, uid: int) -> None:
     subprocess.run(["chpasswd"], input=f"{name}:{accounts.password_of(name)}\n", text=True, check=True)
     folder = f"/home/{name}/.ssh"
     os.mkdir(folder, 0o700)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@lab", "-f", f"{folder}/id_ed25519"], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@lab", "-f", f"{folder}/id_ed25519"], check=True
+    )
     shutil.copy(f"{folder}/id_ed25519.pub", f"{folder}/authorized_keys")
     subprocess.run(["chown", "-R", f"{name}:{name}", folder], check=True)
 
