@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGUMENTS ?=
 
-.PHONY: run test lint bench thesis clean
+.PHONY: run test lint bench thesis models clean
 
 $(VENV)/core.stamp: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,7 +17,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/core.stamp
 	touch $@
 
 run: $(VENV)/core.stamp  ## replay the lab through the real pipeline, print the loop, open the console
-	$(BIN)/lichen demo $(RUN_ARGUMENTS)
+	$(BIN)/lichen loop $(RUN_ARGUMENTS)
 
 test: $(VENV)/dev.stamp  ## lint, types and every test
 	$(BIN)/ruff check .
@@ -39,3 +39,6 @@ thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 
 clean:
 	rm -rf $(VENV) .lichen build dist
+
+models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again
+	$(BIN)/python -m lichen.run.build

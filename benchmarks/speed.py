@@ -79,7 +79,10 @@ def main() -> int:
     for part, spent in seconds.items():
         print(f"  {part:<10} {events / spent / floor:6.3f} of the floor")
     whole = events / seconds["the whole"] / floor
-    print(f"the whole is to be at least {WHOLE_AT_LEAST} of the floor on one core: {'held' if whole >= WHOLE_AT_LEAST else 'MISSED'}")
+    print(
+        f"the whole is to be at least {WHOLE_AT_LEAST} of the floor on one core: "
+        f"{'held' if whole >= WHOLE_AT_LEAST else 'MISSED'}"
+    )
     return 0 if whole >= WHOLE_AT_LEAST else 1
 
 

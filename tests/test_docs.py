@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,8 @@ def desk(tmp_path: Path) -> Path:
     (tmp_path / "logs").mkdir()
     smallest = sorted((p for p in source.iterdir() if ".log" in p.name), key=lambda p: p.stat().st_size)[:4]
     for path in smallest:
-        (tmp_path / "logs" / path.name).symlink_to(path)
-    (tmp_path / "inventory.yml").symlink_to(source / "inventory.yml")
+        shutil.copy(path, tmp_path / "logs")  # a link would not do: a folder's links are not followed
+    shutil.copy(source / "inventory.yml", tmp_path)
     return tmp_path
 
 

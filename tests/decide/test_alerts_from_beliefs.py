@@ -61,7 +61,7 @@ def test_a_rule_alone_tells_its_cause_and_its_name() -> None:
     [
         (
             row("profile.rate", 6.0, because="34 different objects in a minute, where 2.1 are usual (3 hours)"),
-            "orders-2 reached 34 different objects in a minute. Where 2.1 are usual (3 hours).",
+            "orders-2 reached 34 different objects in a minute, where 2.1 are usual.",
         ),
         (
             row("classifier.behaviour", 6.0, cause="exec /bin/sh /usr/bin/nc", because="a command reads like attacks"),

@@ -95,6 +95,8 @@ def test_the_window_after_an_attack_teaches_nothing() -> None:
     kinds, use = training_kinds(table, {(ORDERS, START + LENGTH): {"scan"}}, 5)
     assert kinds == [frozenset(), frozenset({"scan"}), frozenset(), frozenset(), frozenset()]
     assert use.tolist() == [True, True, False, True, True]
+    passed_on = training_kinds(table, {(ORDERS, START + LENGTH): ()}, 5)[1]
+    assert passed_on.tolist() == [True, False, False, True, True]
 
 
 def test_a_decider_trains_on_an_attacked_recording_and_judges_it_out_of_fold() -> None:

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lichen import __version__
-from lichen.cli import alert, doctor, learn, model, rule, run, scan, signature
+from lichen.cli import alert, doctor, learn, loop, model, rule, run, scan, signature
 from lichen.core.errors import LichenError
 
 USAGE_FAULT, OUR_FAULT = 3, 70  # a flag is a setting, so a wrong one is bad configuration; 70 is EX_SOFTWARE
@@ -32,6 +32,7 @@ app.add_typer(rule.app, name="rule")
 app.add_typer(model.app, name="model")
 app.add_typer(signature.app, name="signature")
 app.command("doctor")(doctor.doctor)
+app.command("loop")(loop.loop)
 
 
 def _version(wanted: bool) -> None:

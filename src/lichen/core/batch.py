@@ -77,11 +77,12 @@ class Batch:
         """Ids of the given rows: hash(stream identity, offset, raw text), 32 hex digits. Only rows that are stored,
         sampled or printed are ever hashed."""
         stream = self.stream.identity.encode()
+        wanted = np.fromiter(rows, dtype=np.int64)
+        texts, offsets = self.text.take(pa.array(wanted)).to_pylist(), self.offset[wanted].tolist()
         ids = []
-        for row in rows:
+        for raw, offset in zip(texts, offsets, strict=True):
             digest = hashlib.blake2b(stream, digest_size=16)
-            digest.update(int(self.offset[row]).to_bytes(8, "little"))
-            raw = self.text[int(row)].as_py()
+            digest.update(offset.to_bytes(8, "little"))
             digest.update(raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw)
             ids.append(digest.hexdigest())
         return ids

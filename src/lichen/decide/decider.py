@@ -105,8 +105,9 @@ class Decider(msgspec.Struct, frozen=True, dict=True):
         attacked: Mapping[Window, Collection[str]],
         places: Places | None = None,
     ) -> tuple[CrossFitted, Table]:
-        """Heads learned from an attacked recording: `attacked` names the kinds of attack in each window that holds a
-        labelled event. Windows right after one are neither attacked nor benign and teach nothing."""
+        """Heads learned from an attacked recording: `attacked` has an entry for each window that holds a labelled
+        event, with the kinds of the steps of that subject's own (none, where it only passed a request on). Those
+        without kinds, and windows right after one, are neither attacked nor benign and teach nothing."""
         table = Table.collect(evidence, activity)
         kinds, use = training_kinds(table, attacked, self.minutes)
         return cross_fit(self.table_terms(table, places=places).values, kinds, use), table

@@ -120,14 +120,14 @@ def training_kinds(
     table: Table, attacked: Mapping[Window, Collection[str]], minutes: int
 ) -> tuple[list[frozenset[str]], Flags]:
     """Kinds of attack in each window, and which windows may teach: attacked ones, and those with no labelled event in
-    them or the one before."""
+    them or the one before. A window whose labelled events are of no step of its own subject (it passed a request on)
+    has an entry without kinds, and teaches nothing."""
     length = minutes * 60 * MICROSECONDS
     kinds, use = [], []
     for code, start in zip(table.subject.tolist(), table.window.tolist(), strict=True):
-        subject = table.subjects[code]
-        here = frozenset(attacked.get((subject, start), ()))
-        kinds.append(here)
-        use.append(bool(here) or not attacked.get((subject, start - length)))
+        here, before = (table.subjects[code], start), (table.subjects[code], start - length)
+        kinds.append(frozenset(attacked.get(here, ())))
+        use.append(bool(kinds[-1]) or not (here in attacked or before in attacked))
     return kinds, np.array(use, dtype=np.bool_)
 
 

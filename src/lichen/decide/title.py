@@ -71,8 +71,7 @@ def _act(line: Line) -> Act:
         named = f"It matches “{plain(line.because)}”" if line.because else ""
         return Act(plain(_done(line.cause)) or f"matched “{plain(line.because)}”", named, line)
     if line.detector.startswith("profile.rate"):
-        amount, _, usual = line.because.partition(", where ")
-        return Act(f"reached {plain(amount)}", f"where {plain(usual)}" if usual else "", line)
+        return Act(f"reached {plain(line.because.partition(' (')[0])}", "", line)
     if line.detector.startswith("classifier."):
         done = plain(_done(line.cause)) or "did what is known from attacks"
         return Act(done, plain(sentence_part(line.because)), line)

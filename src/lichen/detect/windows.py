@@ -7,6 +7,7 @@ oldest windows of a subject go first, counted.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -195,31 +196,37 @@ def _grow(
     grown = OpenWindow(subject, start, first)
     if opened is not None:
         grown.first_time, grown.n_events = min(first, opened.first_time), opened.n_events
-        grown.reasons, grown.known, grown.told = dict(opened.reasons), dict(opened.known), dict(opened.told)
+        grown.reasons, grown.known, grown.told = opened.reasons, opened.known, opened.told  # copied where they change
         grown.samples = opened.samples
     members, strongest = groups.members(place), groups.values(place)
     grown.n_events += len(members)
     values, nats = scores.value[strongest].tolist(), scores.nats[strongest].tolist()
     floor = min(reason.nats for reason in grown.reasons.values()) if len(grown.reasons) >= CAUSES else -np.inf
-    told: list[int] = []
+    told: dict[str, float] = {}
+    fresh: dict[str, bool] = {}
+    events: list[int] = []
     for event, value, score in zip(strongest.tolist(), values, nats, strict=True):
         name = scores.values[value]
-        if len(grown.known) < VALUES:
-            grown.known.setdefault(name, bool(scores.known[event]))
-        if score >= floor and len(told) < CAUSES * 4 and score > grown.told.get(name, -np.inf):
-            told.append(event)
-            grown.told[name] = score
+        if name not in grown.known and len(grown.known) + len(fresh) < VALUES:
+            fresh.setdefault(name, bool(scores.known[event]))
+        if score >= floor and len(events) < CAUSES * 4 and score > grown.told.get(name, -np.inf):
+            events.append(event)
+            told[name] = max(score, told.get(name, score))
+    if fresh:
+        grown.known = {**grown.known, **fresh}
+    if told:
+        grown.reasons, grown.told = dict(grown.reasons), {**grown.told, **told}
     top = members[:SAMPLES]
     if len(grown.samples) >= SAMPLES:
         weakest, latest, _ = grown.samples[-1]
         top = top[(scores.nats[top] > weakest) | ((scores.nats[top] == weakest) & (groups.times[top] <= latest))]
-    return grown, np.array(told, dtype=np.int64), top
+    return grown, np.array(events, dtype=np.int64), top
 
 
 def _tell(grown: list[tuple[OpenWindow, Rows, Rows]], scores: Scores, batch: Batch) -> None:
     """Causes and words of the events asked for, all at once, into their windows."""
     asked = np.concatenate([told for _, told, _ in grown]) if grown else np.zeros(0, dtype=np.int64)
-    causes = iter(cause_of(batch, scores.rows[asked].tolist()) if len(asked) else ())
+    causes = iter(_once(batch, "cause", scores.rows[asked].tolist()))
     for window, told, _ in grown:
         for event in told.tolist():
             cause, nats = next(causes), float(scores.nats[event])
@@ -233,19 +240,49 @@ def _tell(grown: list[tuple[OpenWindow, Rows, Rows]], scores: Scores, batch: Bat
             window.told = dict(sorted(window.told.items(), key=lambda item: (-item[1], item[0]))[: 8 * CAUSES])
 
 
+class _Latest(threading.local):
+    """Causes and ids of the batch that was folded last: detectors read the same batch one after the other."""
+
+    batch: Batch | None = None
+    known: dict[str, dict[int, str]]
+
+
+_LATEST = _Latest()
+
+
+def _once(batch: Batch, what: str, rows: Sequence[int]) -> list[str]:
+    """The cause or the id of each row, worked out once for all detectors."""
+    if _LATEST.batch is not batch:
+        _LATEST.batch, _LATEST.known = batch, {"cause": {}, "id": {}}
+    known = _LATEST.known[what]
+    new = [row for row in dict.fromkeys(rows) if row not in known]
+    if new:
+        known.update(zip(new, cause_of(batch, new) if what == "cause" else batch.event_ids(new), strict=True))
+    return [known[row] for row in rows]
+
+
+def _strength(sample: tuple[float, int, str]) -> tuple[float, int, str]:
+    return -sample[0], sample[1], sample[2]
+
+
 def _sample(
     grown: list[tuple[OpenWindow, Rows, Rows]], scores: Scores, batch: Batch, times: npt.NDArray[np.int64]
 ) -> None:
     """Ids of the events that may be among the strongest, all at once, into their windows."""
     asked = np.concatenate([top for _, _, top in grown]) if grown else np.zeros(0, dtype=np.int64)
-    ids = iter(batch.event_ids(scores.rows[asked].tolist()))
+    ids = iter(_once(batch, "id", scores.rows[asked].tolist()))
     for window, _, top in grown:
         if not len(top):
             continue
-        fresh = [(float(scores.nats[i]), int(times[i]), next(ids)) for i in top.tolist()]
+        fresh = [
+            (nats, time, next(ids)) for nats, time in zip(scores.nats[top].tolist(), times[top].tolist(), strict=True)
+        ]
+        if not window.samples:
+            window.samples = sorted(fresh, key=_strength)
+            continue
         seen = {event_id for _, _, event_id in fresh}
         kept = [sample for sample in window.samples if sample[2] not in seen]
-        window.samples = sorted([*kept, *fresh], key=lambda sample: (-sample[0], sample[1], sample[2]))[:SAMPLES]
+        window.samples = sorted([*kept, *fresh], key=_strength)[:SAMPLES]
 
 
 def _bounded(windows: Mapping[str, OpenWindow]) -> tuple[dict[str, OpenWindow], int]:

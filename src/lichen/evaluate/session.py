@@ -17,6 +17,7 @@ from lichen.core.errors import InputError
 from lichen.core.time import from_text
 
 COMPRESSED = (".xz", ".gz", ".zst")
+JUDGES = ("judge", "judge-2")  # attacked sessions that nothing but evaluation may read
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def build(out: Path) -> fit.Judges:
     fit_on, calibrate_on, attacked = (open_session(lab / n) for n in ("benign-fit", "benign-calibrate", "learn"))
     rules = assemble.rules_of(Settings(window_minutes=MINUTES))
     learned = fit.learn_all(fit_on, attacked)
-    judges, _ = fit.fit_judges(learned, calibrate_on, attacked, rules, say)
+    judges, _ = fit.fit_judges(learned, calibrate_on, attacked, rules, say, ARMS)
     fit.save(judges, out)
     return judges
 

@@ -135,13 +135,16 @@ def save(judges: Judges, folder: Path) -> None:
         profile.save(folder / name)
     judges.classifier.model.save(folder / judges.classifier.name)
     judges.decider.save(folder / "decide.json")
+    for arm, decider in judges.arms.items():
+        decider.save(folder / f"decide.{arm}.json")
 
 
 def load(folder: Path, rules: RulesDetector) -> Judges:
     """Read what `save` wrote. Raises ModelError."""
     profiles = {name: catalogue.load_profile(name, folder / name) for name in catalogue.profiles(MINUTES)}
     model = LinearModel.load(folder / BehaviourClassifier.name)
-    return Judges(profiles, BehaviourClassifier(model, MINUTES), rules, Decider.load(folder / "decide.json"))
+    arms = {path.name.split(".")[1]: Decider.load(path) for path in sorted(folder.glob("decide.*.json"))}
+    return Judges(profiles, BehaviourClassifier(model, MINUTES), rules, Decider.load(folder / "decide.json"), arms)
 
 
 __all__ = ["Judges", "Learned", "fit_judges", "learn_all", "load", "save"]

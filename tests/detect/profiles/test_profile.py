@@ -250,6 +250,8 @@ def test_a_damaged_or_foreign_file_is_refused_with_its_place(tmp_path, process: 
     process.save(tmp_path)
     with pytest.raises(ModelError, match="no use is called"):
         Profile.load(tmp_path, {"pair": USES["pair"]})
+    with pytest.raises(ModelError, match="not those that route reads"):
+        Profile.load(tmp_path, {"process": USES["route"]})
 
 
 def test_a_saved_profile_is_small_and_called_the_same(tmp_path, process: Profile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lichen.core.batch import Rows
+from lichen.core.batch import Batch, Rows
 
 JOIN = " › "  # between the parts of a value, as people read it
 PLAIN = "plain"  # a part of which there is nothing to say
@@ -47,10 +48,31 @@ class Acts:
         return Acts(self.rows[places], tuple(part.take(places) for part in self.parts), self.missing)
 
 
+class _Latest(threading.local):
+    """The columns of the view that was read last: profiles read the same batch one after the other."""
+
+    view: pa.RecordBatch | None = None
+    columns: dict[str, Coded]
+
+
+_LATEST = _Latest()
+
+
+def column_of(batch: Batch, name: str) -> Coded:
+    """A column of the view, dictionary-encoded; once for all profiles."""
+    if _LATEST.view is not batch.view:
+        _LATEST.view, _LATEST.columns = batch.view, {}
+    found = _LATEST.columns.get(name)
+    if found is None:
+        found = _LATEST.columns[name] = coded(batch.view.column(name))
+    return found
+
+
 def coded(column: pa.Array) -> Coded:
-    """A column of the view, dictionary-encoded."""
+    """An array, dictionary-encoded."""
     encoded = column.dictionary_encode()
-    codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    indices = encoded.indices.fill_null(-1) if encoded.null_count else encoded.indices
+    codes = np.asarray(indices.to_numpy(zero_copy_only=False), dtype=np.int64)
     return Coded(codes, encoded.dictionary.to_pylist())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lichen.core.batch import Batch, Rows
 from lichen.core.entity import Subject
-from lichen.detect.profiles.acts import Coded, coded, joint
+from lichen.detect.profiles.acts import Coded, column_of, joint
 from lichen.detect.profiles.counts import Leaf
 
 Known = list[tuple[Subject, str]]
@@ -15,12 +15,11 @@ def entities(batch: Batch, rows: Rows, kind: str) -> tuple[Coded, Known]:
 
     A workload's leaf is (group, image, name), the host standing in where no workload is known; a user's is (name,).
     """
-    view = batch.view
     if kind == "user":
-        users = coded(view.column("subject.user")).take(rows)
+        users = column_of(batch, "subject.user").take(rows)
         return Coded(users.codes, [(name,) for name in users.values]), [(Subject(kind, n), "") for n in users.values]
     names = ("subject.group", "subject.image", "subject.workload", "subject.host")
-    columns = [coded(view.column(name)).take(rows) for name in names]
+    columns = [column_of(batch, name).take(rows) for name in names]
     leaves: list[Leaf] = []
     subjects: Known = []
 

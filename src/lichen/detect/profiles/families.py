@@ -101,22 +101,18 @@ def log_beta_cdf(x: float, a: float, b: float) -> float:
 
 
 def _fraction(x: float, a: float, b: float) -> float:
-    tiny, c = 1e-300, 1.0
-    d = 1.0 / _away(1.0 - (a + b) * x / (a + 1.0), tiny)
-    h = d
+    c, tiny = 1.0, 1e-300
+    d = 1.0 - (a + b) * x / (a + 1.0)
+    h = d = 1.0 / (d if abs(d) > tiny else tiny)
     for m in range(1, 1000):
-        for step in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1.0 / _away(1.0 + step * d, tiny)
-            c = _away(1.0 + step / c, tiny)
-            h *= d * c
-        if abs(d * c - 1.0) < 1e-13:
+        step = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d, c = 1.0 + step * d, 1.0 + step / c
+        d, c = 1.0 / (d if abs(d) > tiny else tiny), c if abs(c) > tiny else tiny
+        h *= d * c
+        step = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        d, c = 1.0 + step * d, 1.0 + step / c
+        d, c = 1.0 / (d if abs(d) > tiny else tiny), c if abs(c) > tiny else tiny
+        h *= d * c
+        if abs(d * c - 1.0) < 1e-12:
             break
     return h
-
-
-def _away(value: float, tiny: float) -> float:
-    """The value, kept away from 0."""
-    return value if abs(value) > tiny else tiny

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,7 @@ class Tree:
 
     def __init__(self, counts: Counts, ladder: Ladder) -> None:
         self.counts, self.ladder = counts, ladder
+        self._keys = [_picker(rung) for rung in ladder.rungs]
         self._keep = [
             tuple(lower.index(field) for field in upper)
             for lower, upper in zip(ladder.rungs, ladder.rungs[1:], strict=False)
@@ -106,14 +108,14 @@ class Tree:
 
     def path(self, leaf: Leaf) -> list[Leaf]:
         """The leaf's node at every rung, leaf first."""
-        return [tuple(leaf[field] for field in rung) for rung in self.ladder.rungs]
+        return [key(leaf) for key in self._keys]
 
     def predictive(self, leaf: Leaf, item: str, rung: int = 0) -> Affine:
         """p(item) at the leaf's node on `rung`, given every rung above it."""
         seen, escape = 0.0, 1.0
         for level in range(len(self.ladder.rungs) - 1, rung - 1, -1):
             here = self.rungs[level]
-            node = here.nodes.get(tuple(leaf[field] for field in self.ladder.rungs[level]))
+            node = here.nodes.get(self._keys[level](leaf))
             if node is None:
                 continue
             room = here.strength + node.total
@@ -134,6 +136,17 @@ class Tree:
         """What the leaf's node on a rung knows: item -> events at the leaf, children that used it above."""
         node = self.rungs[rung].nodes.get(self.path(leaf)[rung])
         return dict(node.table) if node else {}
+
+
+def _picker(fields: tuple[int, ...]) -> Callable[[Leaf], Leaf]:
+    """What takes these fields out of a leaf."""
+    if fields == tuple(range(len(fields))):
+        size = len(fields)
+        return lambda leaf: leaf[:size]
+    if len(fields) == 1:
+        only = fields[0]
+        return lambda leaf: (leaf[only],)
+    return itemgetter(*fields)
 
 
 def _types_above(tables: dict[Leaf, dict[str, float]], keep: Sequence[int]) -> dict[Leaf, dict[str, float]]:

@@ -54,6 +54,7 @@ class Judge:
         self.expected = Sides((o for o in overlays if not o.side.startswith(SIDE)), use.given)
         self.condemned = Sides((o for o in overlays if o.side.startswith(SIDE)), use.given)
         self._judged: dict[Act, Judged] = {}
+        self._others: dict[tuple[str, ...], tuple[float, float, str]] = {}
         self._logs: list[dict[str, tuple[float, float]]] = [{} for _ in ladders]
 
     def placed(self, leaf: Leaf) -> Leaf:
@@ -99,25 +100,38 @@ class Judge:
 
     def _one(self, act: Act) -> Judged:
         entity, parts = act
-        given, nodes = self.use.given, nodes_above(self.kind, entity)
-        log_benign, log_others = 0.0, []
-        entity = self.placed(entity)
+        given, placed = self.use.given, self.placed(entity)
+        other = self._others.get(parts)
+        if other is None:
+            if len(self._others) >= REMEMBERED:
+                self._others = {}
+            other = self._others[parts] = self._other((*placed, *parts), parts)
+        log_benign = 0.0
         for place, tree in enumerate(self.trees):
-            leaf, item = (*entity, *parts[: given + place]), parts[given + place]
-            log_base, log_string = self._logs[place][item]
-            log_fleet = tree.predictive(leaf, item, tree.ladder.fleet).log_p(log_base)
-            log_others.append(HALF + log_sum(log_fleet, log_string))
-            log_benign += tree.predictive(leaf, item).log_p(log_base)
-        log_other = sum(log_others)
-        log_benign = self.expected.mixed(log_benign, nodes, parts, self._strings)
-        score, technique = log_other - log_benign, None
-        if self.malice or self.condemned:
-            log_attack, name = self.malice.log_p(parts[given - self.use.attack_given :], log_others)
+            leaf, item = (*placed, *parts[: given + place]), parts[given + place]
+            log_benign += tree.predictive(leaf, item).log_p(self._logs[place][item][0])
+        log_other, log_attack, technique = other
+        if self.expected or self.condemned:
+            nodes = nodes_above(self.kind, entity)
+            log_benign = self.expected.mixed(log_benign, nodes, parts, self._strings)
             log_attack = self.condemned.mixed(log_attack, nodes, parts, self._strings)
-            if log_attack > log_other:
-                score, technique = log_attack - log_benign, name
-        rung = self.tree.rung_seen((*entity, *parts[:-1]), parts[-1])
-        return Judged(max(-CLIP, min(CLIP, score)), rung, technique)
+        attacked = log_attack > log_other
+        score = max(log_attack, log_other) - log_benign
+        rung = self.tree.rung_seen((*placed, *parts[:-1]), parts[-1])
+        return Judged(max(-CLIP, min(CLIP, score)), rung, technique if attacked else None)
+
+    def _other(self, leaf: Leaf, parts: tuple[str, ...]) -> tuple[float, float, str]:
+        """What does not depend on who acts: log of ½·p_fleet + ½·p_string, log p_𝔐 (the same where nothing was
+        confirmed), and the technique behind it."""
+        first, logs = ENTITY_FIELDS[self.kind] + self.use.given, []
+        for place, tree in enumerate(self.trees):
+            item = leaf[first + place]
+            log_base, log_string = self._logs[place][item]
+            log_fleet = tree.predictive(leaf[: first + place], item, tree.ladder.fleet).log_p(log_base)
+            logs.append(HALF + log_sum(log_fleet, log_string))
+        if not self.malice:
+            return sum(logs), sum(logs), ""
+        return sum(logs), *self.malice.log_p(parts[self.use.given - self.use.attack_given :], logs)
 
     def _strings(self) -> StringModel:
         return self.tree.strings

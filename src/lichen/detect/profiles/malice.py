@@ -67,6 +67,8 @@ class Malice:
             Tree(shortened(counts, 2 + given + part, part == judged - 1), attack_ladder(given + part))
             for part in range(judged)
         ]
+        self._escapes: dict[tuple[int, Leaf, int], float] = {}  # bounded by the contexts learned
+        self._ways: dict[tuple[Leaf, ...], float] = {}
 
     @cached_property
     def techniques(self) -> list[tuple[str, str]]:
@@ -79,19 +81,61 @@ class Malice:
     def log_p(self, parts: Sequence[str], log_bases: Sequence[float]) -> tuple[float, str]:
         """log p_𝔐 of an act (`parts`: given and judged ones), where its judged parts have these logs under 𝔐's base;
         and the technique that explains it best ("" if none knows it)."""
+        known = [item in own for item, own in zip(parts[self.given :], self._known, strict=True)]
+        befores = [self._before(place, parts) for place in range(len(self.trees))]
+        if not any(known):  # nobody used any of it: only the way up to the base is left
+            key = tuple(befores)
+            if key not in self._ways:
+                self._ways[key] = self._mixture(befores, parts, known, [0.0] * len(log_bases))[0]
+            return self._ways[key] + sum(log_bases), ""
+        return self._mixture(befores, parts, known, log_bases)
+
+    def _mixture(
+        self, befores: Sequence[Leaf], parts: Sequence[str], known: Sequence[bool], log_bases: Sequence[float]
+    ) -> tuple[float, str]:
         share = math.log(1.0 / (len(self.techniques) + 1))
-        best = total = share + self._log_p("", "", 2, parts, log_bases)
+        best = total = share + self._log_p(("", ""), 2, befores, parts, known, log_bases)
         name = ""
-        for tactic, technique in self.techniques:
-            log_p = share + self._log_p(tactic, technique, 0, parts, log_bases)
+        for technique in self.techniques:
+            log_p = share + self._log_p(technique, 0, befores, parts, known, log_bases)
             total = log_sum(total, log_p)
             if log_p > best + 1e-9:
-                best, name = log_p, technique
+                best, name = log_p, technique[1]
         return total, name
 
-    def _log_p(self, tactic: str, technique: str, rung: int, parts: Sequence[str], log_bases: Sequence[float]) -> float:
+    def _log_p(
+        self,
+        technique: tuple[str, str],
+        rung: int,
+        befores: Sequence[Leaf],
+        parts: Sequence[str],
+        known: Sequence[bool],
+        log_bases: Sequence[float],
+    ) -> float:
         log_p = 0.0
-        for place, (tree, log_base) in enumerate(zip(self.trees, log_bases, strict=True)):
-            leaf = (tactic, technique, *parts[: self.given + place])
-            log_p += tree.predictive(leaf, parts[self.given + place], rung).log_p(log_base)
+        for place, (before, log_base) in enumerate(zip(befores, log_bases, strict=True)):
+            leaf = (*technique, *before)
+            if known[place]:
+                log_p += self.trees[place].predictive(leaf, parts[self.given + place], rung).log_p(log_base)
+            else:
+                log_p += self._escape(place, leaf, rung) + log_base
         return log_p
+
+    def _before(self, place: int, parts: Sequence[str]) -> Leaf:
+        """The parts before a judged one; blanks where no attack was seen after them, which is all the same."""
+        before = tuple(parts[: self.given + place])
+        return before if before in self._contexts[place] else ("",) * len(before)
+
+    @cached_property
+    def _contexts(self) -> list[set[Leaf]]:
+        return [{leaf[2:] for leaf in tree.counts} for tree in self.trees]
+
+    @cached_property
+    def _known(self) -> list[set[str]]:
+        return [{item for node in tree.rungs[-1].nodes.values() for item in node.table} for tree in self.trees]
+
+    def _escape(self, place: int, leaf: Leaf, rung: int) -> float:
+        key = (place, leaf, rung)
+        if key not in self._escapes:
+            self._escapes[key] = math.log(self.trees[place].predictive(leaf, "", rung).escape)
+        return self._escapes[key]

@@ -20,6 +20,7 @@ KAPPA = 2.0  # windows that the shell around is worth to a mean
 KAPPA_ANY = 20.0  # … to the share of windows with any
 KAPPA_SPREAD = 10.0  # … to a spread
 OWN_SPREAD = 0.5  # squared coefficient of variation of a subject's mean about its like's
+MIDDLE = math.log(0.5)
 LEAST_SPREAD = 0.02  # of 1/size: no count is ever taken for pure Poisson
 
 Series: TypeAlias = Mapping[int, float]  # start of a minute or window (µs UTC) -> how much
@@ -125,9 +126,9 @@ class Level(NamedTuple):
         )
 
     def log_mid_p(self, y: float, heavy: bool = False) -> float:
-        """log of the upper mid-p of y."""
-        if y <= 0:
-            return math.log1p(-0.5 * (1.0 - self.any))
+        """log of the upper mid-p of y; a count up to the mean is as good as the middle, and not looked at closer."""
+        if y <= self.mean:
+            return MIDDLE
         if heavy:
             return math.log(self.any) + self._log_size_tail(y)
         if self.any < 0.5:

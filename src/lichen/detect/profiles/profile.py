@@ -231,7 +231,7 @@ class Profile:
         from lichen.detect.profiles.uses import USES
 
         learned, settings = saved.load(folder)
-        use, minutes, as_of, half_life = saved.settings_of(settings, folder, USES if uses is None else uses)
+        use, minutes, as_of, half_life = saved.settings_of(settings, learned, folder, USES if uses is None else uses)
         return cls(use, minutes, learned, as_of, half_life)
 
     def _settings(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ events of minutes that hold more than their share of it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,20 +32,13 @@ from lichen.detect.profiles.judge import CLIP
 from lichen.detect.profiles.profile import HALF_LIFE_DAYS, spans_of
 from lichen.detect.profiles.tails import Tails, counted_as, value_parts, value_text
 from lichen.detect.profiles.tally import RateMemory, Running, Tallied, cells_of, tally
-from lichen.detect.profiles.uses.rate import COUNTERS, EVENTS
+from lichen.detect.profiles.uses.rate import COUNTERS, EVENTS, Counter
 from lichen.detect.profiles.volumes import Key, Volumes
 from lichen.detect.windows import Scores, fold
 
 KINDS = ("workload", "user")
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 NAMES = tuple(counter.name for counter in COUNTERS)
-
-
-class Count(NamedTuple):
-    """What a row's score rests on."""
-
-    counter: str
-    scale: int
-    amount: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ class RateProfile:
         if not len(batch) or not any(batch.kind in counter.kinds for counter in COUNTERS):
             return [], [], memory
         running = Running(memory, self.minutes)
-        parts = [self._rows(batch, kind, running) for kind in KINDS]
+        parts = [self._rows(batch, kind, running) for kind in KINDS if _asked(batch, kind)]
         scores = _joined([part for part in parts if len(part.rows)], self.tails)
         if scores is None:
             return [], [], memory
@@ -94,10 +88,9 @@ class RateProfile:
         who, known = entities(batch, np.arange(len(batch)), kind)
         cells = cells_of(batch, who, self.minutes)
         nats, number = np.full(len(batch), -np.inf), np.zeros(len(batch), dtype=np.int64)
-        counts: list[Count] = []
-        for counter in COUNTERS:
-            if counter.name == EVENTS or kind not in counter.subjects:
-                continue
+        counts: list[tuple[str, int, Floats]] = []
+        cell = np.zeros(len(batch), dtype=np.int64)
+        for counter in _asked(batch, kind):
             minute: Any = None
             for one in tally(batch, counter, cells):
                 totals = running.totals(one, known)
@@ -111,10 +104,10 @@ class RateProfile:
                     score = np.where(minute * self.minutes >= total[place], score, -CLIP)
                 better = score > nats[one.rows]
                 nats[one.rows[better]] = score[better]
-                number[one.rows[better]] = len(counts) + place[better]
-                counts.extend(Count(counter.name, one.cells.scale, y) for y in total.tolist())
+                number[one.rows[better]], cell[one.rows[better]] = len(counts), place[better]
+                counts.append((counter.name, one.cells.scale, total))
         rows = np.flatnonzero(np.isfinite(nats))
-        return _Part(kind, who, known, rows, nats[rows], number[rows], counts)
+        return _Part(kind, who, known, rows, nats[rows], number[rows], cell[rows], counts)
 
     def _nats(self, kind: str, who: Coded, one: Tallied, totals: Sequence[float]) -> list[float]:
         tails, name, cells = self.tails[kind], one.counter.name, one.cells
@@ -220,7 +213,8 @@ class RateProfile:
 
 
 class _Part(NamedTuple):
-    """Scored rows of one kind of subject; `number` indexes `counts`."""
+    """Scored rows of one kind of subject. `number` says which of `counts` (counter, scale, total of each cell) a row's
+    score rests on, `cell` where in it."""
 
     kind: str
     who: Coded
@@ -228,7 +222,13 @@ class _Part(NamedTuple):
     rows: Rows
     nats: np.ndarray[Any, Any]
     number: Rows
-    counts: list[Count]
+    cell: Rows
+    counts: list[tuple[str, int, Floats]]
+
+
+def _asked(batch: Batch, kind: str) -> list[Counter]:
+    """The counters that judge a kind of subject by batches of this kind."""
+    return [c for c in COUNTERS if c.name != EVENTS and kind in c.subjects and batch.kind in c.kinds]
 
 
 def _joined(parts: Sequence[_Part], tails: Mapping[str, Tails]) -> Scores | None:
@@ -237,28 +237,30 @@ def _joined(parts: Sequence[_Part], tails: Mapping[str, Tails]) -> Scores | None
         return None
     subjects: list[Subject] = []
     groups: list[str] = []
-    owners: list[tuple[_Part, int]] = []
+    starts = [0]
     subject: list[Rows] = []
     value: list[Rows] = []
     known: list[np.ndarray[Any, Any]] = []
     for part in parts:
         codes = part.who.codes[part.rows]
         subject.append(codes + len(subjects))
-        which = np.array([NAMES.index(count.counter) for count in part.counts], dtype=np.int64)[part.number]
+        which = np.array([NAMES.index(name) for name, _, _ in part.counts], dtype=np.int64)[part.number]
         value.append(which)
         pairs = {
             (code, name): tails[part.kind].known(part.who.values[code], NAMES[name])
             for code, name in set(zip(codes.tolist(), which.tolist(), strict=True))
         }
         known.append(np.array([pairs[pair] for pair in zip(codes.tolist(), which.tolist(), strict=True)], dtype=bool))
-        owners.extend((part, place) for place in range(len(part.rows)))
+        starts.append(starts[-1] + len(part.rows))
         subjects.extend(one for one, _ in part.known)
         groups.extend(group for _, group in part.known)
 
     def because(i: int) -> str:
-        part, place = owners[i]
+        which = bisect_right(starts, i) - 1
+        part, place = parts[which], i - starts[which]
         entity = part.who.values[part.who.codes[part.rows[place]]]
-        return tails[part.kind].because(entity, *part.counts[part.number[place]])
+        name, scale, totals = part.counts[part.number[place]]
+        return tails[part.kind].because(entity, name, scale, float(totals[part.cell[place]]))
 
     return Scores(
         rows=np.concatenate([part.rows for part in parts]),

@@ -13,7 +13,7 @@ import pyarrow.ipc
 
 from lichen.core.errors import ModelError
 from lichen.detect.profiles.counts import Learned
-from lichen.detect.profiles.use import Use
+from lichen.detect.profiles.use import Use, leaf_size
 
 FILE = "profile.arrow"
 FORMAT = 1
@@ -114,12 +114,20 @@ def _learned(rows: list[dict[str, Any]]) -> dict[str, Learned]:
     return {kind: Learned(own[BENIGN], own[MALICIOUS], own[SPAN]) for kind, own in parts.items()}
 
 
-def settings_of(settings: Mapping[str, Any], folder: Path, uses: Mapping[str, Use]) -> tuple[Use, int, int, float]:
-    """(use, minutes, as_of, half_life_days) out of saved settings. Raises ModelError."""
+def settings_of(
+    settings: Mapping[str, Any], learned: Mapping[str, Learned], folder: Path, uses: Mapping[str, Use]
+) -> tuple[Use, int, int, float]:
+    """(use, minutes, as_of, half_life_days) out of saved settings, if what was learned fits the use. Raises
+    ModelError."""
     use = uses.get(str(settings.get("use")))
     if use is None:
         remedy = f"uses known here: {', '.join(sorted(uses))}"
         raise ModelError(f"no use is called {settings.get('use')!r}", place=str(folder / FILE), remedy=remedy)
+    for kind, own in learned.items():
+        size = leaf_size(use, kind) if kind in use.ladders else -1
+        if any(len(leaf) != size for leaf in own.benign):
+            fault = f"its {kind} values are not those that {use.name} reads"
+            raise ModelError(fault, place=str(folder / FILE), remedy=REMEDY)
     try:
         return use, int(settings["minutes"]), int(settings["as_of"]), float(settings["half_life_days"])
     except (KeyError, TypeError, ValueError) as error:

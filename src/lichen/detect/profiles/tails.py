@@ -59,7 +59,8 @@ class Tails:
             if len(self._judged) >= REMEMBERED:
                 self._judged = {}
             log_p = self.expecting.level(counted_as(entity), counter, scale).log_mid_p(amount, counter in HEAVY)
-            log_p = self._mixed(log_p, entity, counter, scale, amount)
+            if self._answers:
+                log_p = self._mixed(log_p, entity, counter, scale, amount)
             found = self._judged[key] = max(-CLIP, min(CLIP, -log_p - self.log_questions))
         return found
 

@@ -128,7 +128,9 @@ class Running:
                 self._things[window] = dict(self._things.get(window, {}))
             if one.things:
                 table = self._things[window]
-                table[key] = sorted({*table.get(key, ()), *one.things[place]})[:THINGS_LIMIT]
+                before = table.get(key)
+                things = one.things[place] if before is None else list({*before, *one.things[place]})
+                table[key] = things[:THINGS_LIMIT]
                 totals.append(float(len(table[key])))
             else:
                 sums = self._amounts[window]

@@ -40,7 +40,8 @@ class Use:
 
     A value is a few parts. The first `given` are only leaned on; each part after them is judged given all before it,
     and the scores add up. `read(batch, before)` gives the acts and what to remember of the stream ({} if nothing).
-    `ladders`: for each kind of subject one ladder a judged part, whose fields are the subject's and all parts before.
+    `ladders`: for each kind of subject one ladder a judged part, whose fields are the subject's and all parts before;
+    the rung `fleet` and those above keep none of the subject's own fields.
     `said(parts)`: what was done, for people, after the subject's name. `beside(given)`: what the list of usual things
     is called. `kinds`: batch kinds in reach. `template(part)`: what varies in the last part. `attack_given`: how many
     of the innermost given parts the malicious side looks at.
@@ -55,3 +56,8 @@ class Use:
     given: int = 0
     template: Callable[[str], Template | None] = no_template
     attack_given: int = 0
+
+
+def leaf_size(use: Use, kind: str) -> int:
+    """How many names a leaf of a use has: the subject's own and all parts but the last."""
+    return ENTITY_FIELDS[kind] + use.given + len(use.ladders[kind]) - 1

@@ -13,7 +13,7 @@ import numpy as np
 from lichen.core import ocsf
 from lichen.core.batch import Batch
 from lichen.core.entity import base_name, network_of, path_template, registered_domain
-from lichen.detect.profiles.acts import Acts, Coded, coded, joint, part
+from lichen.detect.profiles.acts import Acts, Coded, column_of, joint, part
 from lichen.detect.profiles.use import WORKLOAD_LADDER, Template, Use
 
 LONG_LABEL, RANDOM_BITS = 20, 3.4  # letters; bits a letter, above which a long label counts as random
@@ -96,7 +96,7 @@ def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, An
         rows = np.flatnonzero(classes == class_uid)
         if not len(rows):
             continue
-        item = joint([coded(batch.column(name)).take(rows) for name in names], make)
+        item = joint([column_of(batch, name).take(rows) for name in names], make)
         codes[rows] = np.where(item.present, item.codes + len(values), -1)
         values.extend(item.values)
         missing += int((~item.present).sum()) if class_uid != ocsf.AUTHENTICATION else 0

@@ -10,7 +10,7 @@ import numpy as np
 from lichen.core.batch import Batch
 from lichen.core.entity import base_name, path_template
 from lichen.core.ocsf import PROCESS_ACTIVITY
-from lichen.detect.profiles.acts import Acts, coded, joint, part
+from lichen.detect.profiles.acts import Acts, column_of, joint, part
 from lichen.detect.profiles.hierarchy import Ladder
 from lichen.detect.profiles.use import Use
 
@@ -33,7 +33,7 @@ def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, An
     """Every started program whose image is known, under its parent and grandparent."""
     inside = batch.column("class_uid").to_numpy(zero_copy_only=False) == PROCESS_ACTIVITY
     names = ("actor.process.parent_process.file.path", "actor.process.file.path", "process.file.path")
-    grandparent, parent, child = (joint([coded(batch.column(name))], _name) for name in names)
+    grandparent, parent, child = (joint([column_of(batch, name)], _name) for name in names)
     known = batch.column("process.file.path").is_valid().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(inside & known)
     parts = (grandparent.take(rows), parent.take(rows), child.take(rows))

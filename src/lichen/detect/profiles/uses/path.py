@@ -10,7 +10,7 @@ import numpy as np
 from lichen.core import ocsf
 from lichen.core.batch import Batch
 from lichen.core.entity import base_name, path_template
-from lichen.detect.profiles.acts import Acts, coded, joint, part
+from lichen.detect.profiles.acts import Acts, column_of, joint, part
 from lichen.detect.profiles.use import WORKLOAD_AFTER, WORKLOAD_LADDER, Template, Use
 
 DONE = {
@@ -37,8 +37,8 @@ def _path(path: str | None) -> str | None:
 def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, Any]]:
     """Every file event with a path: (acting image and activity, path template)."""
     inside = batch.column("class_uid").to_numpy(zero_copy_only=False) == ocsf.FILE_ACTIVITY
-    act = joint([coded(batch.column(name)) for name in ("actor.process.file.path", "activity_id")], _act)
-    path = joint([coded(batch.column("file.path"))], _path)
+    act = joint([column_of(batch, name) for name in ("actor.process.file.path", "activity_id")], _act)
+    path = joint([column_of(batch, "file.path")], _path)
     rows = np.flatnonzero(inside & path.present)
     return Acts(rows, (act.take(rows), path.take(rows)), int(inside.sum()) - len(rows)), {}
 

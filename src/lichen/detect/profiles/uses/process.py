@@ -12,7 +12,7 @@ import numpy as np
 from lichen.core.batch import Batch
 from lichen.core.entity import base_name, path_template
 from lichen.core.ocsf import PROCESS_ACTIVITY
-from lichen.detect.profiles.acts import PLAIN, Acts, coded, joint, part
+from lichen.detect.profiles.acts import PLAIN, Acts, column_of, joint, part
 from lichen.detect.profiles.use import WORKLOAD_AFTER, WORKLOAD_LADDER, Use
 
 # Programs that do what their first argument says: its template is part of the program's name.
@@ -57,7 +57,7 @@ def _manner(image: str | None, command: str | None) -> str:
 def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, Any]]:
     """Every started program whose image is known: the image, and the manner in which it was called."""
     inside = batch.column("class_uid").to_numpy(zero_copy_only=False) == PROCESS_ACTIVITY
-    columns = [coded(batch.column(name)) for name in ("process.file.path", "process.cmd_line")]
+    columns = [column_of(batch, name) for name in ("process.file.path", "process.cmd_line")]
     image, how = joint(columns[:1], _image), joint(columns, _manner)
     rows = np.flatnonzero(inside & image.present)
     return Acts(rows, (image.take(rows), how.take(rows)), int(inside.sum()) - len(rows)), {}

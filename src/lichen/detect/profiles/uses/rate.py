@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lichen.core import ocsf
 from lichen.core.batch import Batch
 from lichen.core.entity import registered_domain
-from lichen.detect.profiles.acts import Coded, coded, joint
+from lichen.detect.profiles.acts import Coded, column_of, joint
 
 Amounts = npt.NDArray[np.float64]
 Amount = Callable[[Batch], Amounts]
@@ -53,27 +53,23 @@ def _kilobytes(column: str) -> Amount:
 
 
 def _label_letters(batch: Batch) -> Amounts:
-    names = coded(batch.column("query.hostname"))
+    names = column_of(batch, "query.hostname")
     lengths = np.array([len(name) - len(registered_domain(name)) for name in names.values] or [0], dtype=np.float64)
     return np.where(names.present, np.maximum(lengths[names.codes], 0.0), 0.0)
 
 
 def _object(batch: Batch) -> Coded:
-    columns = [coded(batch.column(name)) for name in ("http_request.http_method", "http_request.url.path")]
+    columns = [column_of(batch, name) for name in ("http_request.http_method", "http_request.url.path")]
     return joint(columns, lambda method, path: f"{method} {path[:200]}" if path else None)
 
 
 def _peer(batch: Batch) -> Coded:
-    columns = [coded(batch.column(name)) for name in ("dst_endpoint.ip", "dst_endpoint.port")]
+    columns = [column_of(batch, name) for name in ("dst_endpoint.ip", "dst_endpoint.port")]
     return joint(columns, lambda address, port: f"{address} {port}" if address else None)
 
 
-def _file(batch: Batch) -> Coded:
-    return coded(batch.column("file.path"))
-
-
 def _program(batch: Batch) -> Coded:
-    return coded(batch.column("process.file.path"))
+    return column_of(batch, "process.file.path")
 
 
 EVENTS = "events"  # of every kind: also says in which minutes and windows a subject was there at all
@@ -85,7 +81,6 @@ COUNTERS = (
     Counter("connections", frozenset({"net"}), WORKLOADS, amount=_each),
     Counter("different peers", frozenset({"net"}), WORKLOADS, thing=_peer),
     Counter("file changes", frozenset({"file"}), WORKLOADS, amount=_each),
-    Counter("different files", frozenset({"file"}), WORKLOADS, thing=_file),
     Counter("refused logins", frozenset({"auth"}), BOTH, amount=_refused_login),
     Counter("requests", frozenset({"http"}), BOTH, amount=_each),
     Counter("refused requests", frozenset({"http"}), BOTH, amount=_refused_call),

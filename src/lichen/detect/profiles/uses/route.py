@@ -10,7 +10,7 @@ import numpy as np
 from lichen.core.batch import Batch
 from lichen.core.entity import parameter_class, route_template
 from lichen.core.ocsf import HTTP_ACTIVITY
-from lichen.detect.profiles.acts import Acts, coded, joint, part
+from lichen.detect.profiles.acts import Acts, column_of, joint, part
 from lichen.detect.profiles.use import USER_LADDER, WORKLOAD_LADDER, Template, Use
 
 
@@ -33,7 +33,7 @@ def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, An
         "http_request.url.query_string",
         "http_response.code",
     )
-    item = joint([coded(batch.column(name)) for name in names], _item)
+    item = joint([column_of(batch, name) for name in names], _item)
     rows = np.flatnonzero(inside & item.present)
     return Acts(rows, (item.take(rows),), int(inside.sum()) - len(rows)), {}
 

@@ -10,7 +10,7 @@ import numpy as np
 from lichen.core.batch import Batch
 from lichen.core.entity import route_template
 from lichen.core.ocsf import HTTP_ACTIVITY
-from lichen.detect.profiles.acts import Acts, Coded, coded, joint, part
+from lichen.detect.profiles.acts import Acts, Coded, column_of, joint, part
 from lichen.detect.profiles.sequence import LADDER, calls_before
 from lichen.detect.profiles.use import Use
 
@@ -25,9 +25,9 @@ def _call(method: str | None, path: str | None, code: int | None) -> str | None:
 def read(batch: Batch, before: Mapping[str, Any]) -> tuple[Acts, Mapping[str, Any]]:
     """Every request of a known user, after the two calls that the same user made before it on the same service."""
     inside = batch.column("class_uid").to_numpy(zero_copy_only=False) == HTTP_ACTIVITY
-    user, service = coded(batch.column("subject.user")), coded(batch.column("subject.group"))
+    user, service = column_of(batch, "subject.user"), column_of(batch, "subject.group")
     names = ("http_request.http_method", "http_request.url.path", "http_response.code")
-    call = joint([coded(batch.column(name)) for name in names], _call)
+    call = joint([column_of(batch, name) for name in names], _call)
     rows = np.flatnonzero(inside & call.present & user.present)
     who = joint([user.take(rows), service.take(rows)], lambda u, s: f"{u}\0{s or '?'}")
     context, after = calls_before(who, call.take(rows), batch.times()[rows], before)
