@@ -1,1 +1,1 @@
-"""The recorder sets up the estate, plays a scenario in it, collects what the sensors saw, and leaves nothing behind."""
+"""The recorder: sets up the estate, plays a scenario in it, collects what the sensors saw, leaves nothing behind."""

@@ -1,4 +1,4 @@
-"""Who started whom: each fork and exit on the machine, from the kernel's process connector, for exact process trees."""
+"""Who started whom: every fork and exit on the machine, from the process connector, for exact process trees."""
 
 import bisect
 import os

@@ -1,4 +1,4 @@
-"""Images: the base tree, the common layer over it and one layer a role and version, built once, named by digest."""
+"""Images: the base tree, the common layer over it, one layer a role and version; each built once, named by digest."""
 
 import fcntl
 import hashlib
@@ -11,56 +11,16 @@ from pathlib import Path
 from recorder.plan import CACHE, LAB, Estate
 from recorder.shell import call, quietly
 
+# fmt: off
 PACKAGES = [
-    "nginx-light",
-    "python3",
-    "python3-psycopg2",
-    "python3-yaml",
-    "openssh-server",
-    "openssh-client",
-    "sshpass",
-    "cron",
-    "postgresql",
-    "dnsmasq-base",
-    "bind9-dnsutils",
-    "iproute2",
-    "procps",
-    "logrotate",
-    "sudo",
-    "rsyslog",
-    "curl",
-    "wget",
-    "netcat-openbsd",
-    "ca-certificates",
-    "openssl",
-    "less",
-    "file",
-    "xxd",
-    "bsdextrautils",
-    "socat",
-    "strace",
-    "lsof",
-    "net-tools",
-    "iputils-ping",
-    "rsync",
-    "zip",
-    "unzip",
-    "xz-utils",
-    "tini",
-    "perl-base",
-    "psmisc",
-    "passwd",
-    "adduser",
-    "vim-tiny",
-    "tzdata",
-    "nmap",
-    "busybox",
-    "git",
-    "at",
-    "gawk",
-    "mawk",
-    "jq",
+    "nginx-light", "python3", "python3-psycopg2", "python3-yaml", "openssh-server", "openssh-client", "sshpass",
+    "cron", "postgresql", "dnsmasq-base", "bind9-dnsutils", "iproute2", "procps", "logrotate", "sudo", "rsyslog",
+    "curl", "wget", "netcat-openbsd", "ca-certificates", "openssl", "less", "file", "xxd", "bsdextrautils",
+    "socat", "strace", "lsof", "net-tools", "iputils-ping", "rsync", "zip", "unzip", "xz-utils", "tini",
+    "perl-base", "psmisc", "passwd", "adduser", "vim-tiny", "tzdata", "nmap", "busybox", "git", "at", "gawk",
+    "mawk", "jq",
 ]
+# fmt: on
 REINSTALLABLE = "procps hostname tzdata logrotate bsdextrautils less file netcat-openbsd"
 OUTSIDE = ["load.py", "admins.py", "poller.py", "partner.py", "caller.py", "listener.py", "ssh_client.py"]
 LEFT_OUT = shutil.ignore_patterns("__pycache__", *OUTSIDE)  # programs that never run in a replica

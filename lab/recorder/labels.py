@@ -160,9 +160,9 @@ class Labeller:
                 line.steps.add(owners[line.request])
                 continue
             for step in self.steps:
-                if (step.start - 0.2 <= line.time <= step.end + AFTER_S and self._is_of(step, line, output)) or (
-                    step.start - 1 <= line.time <= step.end + MARKS_AFTER_S and self._has_mark(step, line, output)
-                ):
+                near = step.start - 0.2 <= line.time <= step.end + AFTER_S
+                later = step.start - 1 <= line.time <= step.end + MARKS_AFTER_S
+                if (near and self._is_of(step, line, output)) or (later and self._has_mark(step, line, output)):
                     line.steps.add(step.entry["id"])
             self._label_by_connect(output, line)
         if output.startswith("dns"):
@@ -191,7 +191,7 @@ class Labeller:
             return
         for at, source, target, port, step in self.connects:
             same = source == line.client and target == line.replica and (port == 22) == output.startswith("auth")
-            early, late = (0.05, 1.0) if output.startswith("access-") and line.program == "json" else (1.0, AFTER_S)
+            early, late = (0.05, 1.0) if line.program == "json" else (1.0, AFTER_S)
             if same and at - early <= line.time <= at + late:
                 line.steps.add(step)
 
@@ -216,7 +216,7 @@ class Labeller:
                 line.steps |= last[line.name]
 
     def _label_tags(self, lines: list[Line]) -> None:
-        """Other lines of a labelled sshd; sudo, su and cron lines where that moment's audit events are a step's."""
+        """The other lines of a labelled sshd process; sudo and cron lines whose moment's audit events are a step's."""
         tagged: dict[tuple[str, str], set[str]] = defaultdict(set)
         for line in lines:
             if line.steps and line.program == "sshd":

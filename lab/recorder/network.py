@@ -1,4 +1,4 @@
-"""The estate's network: one bridge in its own namespace, one cable a replica, two namespaces outside the sensors."""
+"""The estate's network: one bridge in a namespace of its own, one cable a replica, two namespaces outside."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ NEIGHBOUR_LIMITS = {"gc_thresh1": 8192, "gc_thresh2": 16384, "gc_thresh3": 32768
 
 
 def allow_many_neighbours() -> None:
-    """Lift the machine's limit on ARP entries, which all namespaces share; `restore_neighbours` undoes it."""
+    """Lift the machine's limit on ARP entries, shared by all namespaces; `restore_neighbours` puts it back."""
     kept = STATE / "neighbours.json"
     if not kept.exists():
         kept.write_text(json.dumps({name: (NEIGHBOURS / name).read_text().strip() for name in NEIGHBOUR_LIMITS}))
@@ -35,7 +35,7 @@ def cable(estate: Estate, name: str, addresses: list[str]) -> list[str]:
 
 
 def set_up(estate: Estate) -> None:
-    """Every namespace of the estate with its addresses, on one bridge; nothing joins the machine's own network."""
+    """Every namespace of the estate with its addresses, on one bridge; the machine's own network gets nothing."""
     ends = {replica.name: [replica.address] for replica in estate.replicas.values()}
     ends.update({name: estate.outside_addresses(name) for name in estate.settings["outside"]})
     batch = [f"netns add {estate.namespace(name)}" for name in ["switch", *ends]]

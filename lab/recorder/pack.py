@@ -22,7 +22,7 @@ def compress(data: bytes) -> bytes:
 
 
 def write_stream(folder: Path, name: str, chunks: list[Chunk], labels: list[dict[str, Any]]) -> list[str]:
-    """Write a stream, in as many files as it needs (`name` may hold {}, the file's number); never splits an event."""
+    """Write a stream in as many files as its size needs ({} in `name` is the file's number); no event is split."""
     data = b"".join(chunk for chunk, _ in chunks)
     packed = compress(data)
     parts = -(-len(packed) // LARGEST_BYTES)
@@ -152,3 +152,8 @@ def markers(played: list[Any]) -> list[dict[str, Any]]:
         for one in played
         if one.start
     ]
+
+
+def notes(played: list[Any]) -> str:
+    """What every entry's actions printed, for whoever wrote the scenario."""
+    return "".join(f"{one.entry.get('id', one.entry.get('what'))}: {line}\n" for one in played for line in one.output)

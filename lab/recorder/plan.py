@@ -95,7 +95,7 @@ def read_estate(letter: str, counts: dict[str, int] | None = None) -> Estate:
 
 def read_scenario(path: Path) -> dict[str, Any]:
     """A scenario file with its lists present and its times as seconds from the start."""
-    scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
+    scenario: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for group in ("benign", "steps"):
         for entry in scenario.setdefault(group, []) or []:
             entry["at_s"] = seconds(entry["at"])

@@ -11,31 +11,14 @@ from recorder.plan import Replica
 from recorder.shell import CommandFailed, call, quietly
 
 # Clock, kernel log, devices and audit are the whole machine's: no replica may touch them, attacked or not.
-DROPPED = ",".join(
-    f"-{name}"
-    for name in [
-        "sys_time",
-        "syslog",
-        "sys_boot",
-        "sys_module",
-        "sys_rawio",
-        "sys_admin",
-        "bpf",
-        "perfmon",
-        "mac_admin",
-        "mac_override",
-        "wake_alarm",
-        "audit_control",
-        "audit_read",
-        "mknod",
-        "dac_read_search",
-        "linux_immutable",
-        "sys_pacct",
-        "sys_tty_config",
-        "block_suspend",
-        "checkpoint_restore",
-    ]
-)
+# fmt: off
+DROPPED_CAPABILITIES = [
+    "sys_time", "syslog", "sys_boot", "sys_module", "sys_rawio", "sys_admin", "bpf", "perfmon", "mac_admin",
+    "mac_override", "wake_alarm", "audit_control", "audit_read", "mknod", "dac_read_search", "linux_immutable",
+    "sys_pacct", "sys_tty_config", "block_suspend", "checkpoint_restore",
+]
+# fmt: on
+DROPPED = ",".join(f"-{name}" for name in DROPPED_CAPABILITIES)
 PATH = "PATH=/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 CONFINE = ["setpriv", "--bounding-set", DROPPED, "--inh-caps", "-all"]
 ENTER_ROOT = r"""set -e
@@ -93,53 +76,34 @@ def logs_of(replica: Replica) -> Path:
 
 
 def boot(replica: Replica) -> None:
-    """Run the init of a mounted, furnished replica."""
-    inner = [
-        *CONFINE,
-        "sh",
-        "-c",
-        'echo "$1" >/proc/self/loginuid; exec tini -- /etc/lab/init',
-        "sh",
-        str(replica.auid),
-    ]
-    words = [
-        "nsenter",
-        f"--net=/run/netns/{replica.namespace}",
-        "unshare",
-        "-m",
-        "-p",
-        "-f",
-        "-u",
-        "-i",
-        "--kill-child=KILL",
-        "sh",
-        "-c",
-        ENTER_ROOT,
-        "sh",
-        str(replica.root),
-        replica.name,
-        str(replica.auid),
-        str(logs_of(replica)),
-        PATH,
-        "HOME=/root",
-        "LANG=C.UTF-8",
-        *inner,
-    ]
-    with open(replica.root.parent.parent / f"boot-{replica.name}.log", "ab") as output:
+    """Run the init of a mounted, furnished replica and wait until its login uid is set."""
+    script = 'echo "$1" >/proc/self/loginuid; exec tini -- /etc/lab/init'
+    within = f"nsenter --net=/run/netns/{replica.namespace} unshare -m -p -f -u -i --kill-child=KILL sh -c".split()
+    arguments = [str(replica.root), replica.name, str(replica.auid), str(logs_of(replica))]
+    inner = [PATH, "HOME=/root", "LANG=C.UTF-8", *CONFINE, "sh", "-c", script, "sh", str(replica.auid)]
+    words = [*within, ENTER_ROOT, "sh", *arguments, *inner]
+    log = replica.root.parent.parent / f"boot-{replica.name}.log"
+    with open(log, "ab") as output:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     replica.unshare_pid = process.pid
     deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if child and Path(f"/proc/{child[0]}/loginuid").read_text().strip() == str(replica.auid):
-            replica.init_pid = int(child[0])
+    while time.monotonic() < deadline and process.poll() is None:
+        if child := init_below(process.pid, replica.auid):
+            replica.init_pid = child
             return
-        if process.poll() is not None:
-            break
         time.sleep(0.005)
-    raise CommandFailed(f"{replica.name} did not start; see {output.name}")
+    raise CommandFailed(f"{replica.name} did not start; see {log}")
+
+
+def init_below(pid: int, auid: int) -> int:
+    """The child of `unshare` once it has its login uid; 0 before."""
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if Path(f"/proc/{child}/loginuid").read_text().strip() == str(auid):
+                return int(child)
+    return 0
 
 
 def session_of(replica: Replica) -> int:
@@ -154,7 +118,7 @@ def device_of(replica: Replica) -> str:
 
 
 def entering(replica: Replica, user: str, argv: list[str], cwd: str = "/") -> list[str]:
-    """The words that run argv inside as `user`: confined, with the replica's login uid, audited from argv's exec on."""
+    """The words that run argv inside as `user`: confined, under the login uid, audited from argv's own exec on."""
     change = [] if user == "root" else ["--reuid", user, "--regid", user, "--init-groups"]
     home = {"root": "/root", "www-data": "/var/www", "postgres": "/var/lib/postgresql"}.get(user, f"/home/{user}")
     within = 'echo "$1" >/proc/self/loginuid; cd "$2" 2>/dev/null; shift 2; exec "$@"'

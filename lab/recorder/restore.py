@@ -1,13 +1,10 @@
-"""Putting the machine back, from what is there and not from memory: processes, mounts, namespaces, audit, limits."""
+"""Putting the machine back, from what is there, not from memory: processes, mounts, namespaces, audit, limits."""
 
-import contextlib
-import fcntl
 import os
 import shutil
 import signal
 import time
 from pathlib import Path
-from typing import TextIO
 
 from recorder import network, sensors
 from recorder.plan import CACHE, STATE
@@ -41,20 +38,6 @@ def end_processes_in(names: list[str]) -> None:
         time.sleep(0.05)
 
 
-def claim(letter: str) -> TextIO:
-    """The sole use of an estate until the file is closed or the process ends; SystemExit if a live recorder has it."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    lock = open(STATE / f"estate-{letter}.lock", "w", encoding="utf-8")  # noqa: SIM115 - held open on purpose
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise SystemExit(
-            f"estate {letter} is being recorded by another process; wait for it or use the other estate"
-        ) from None
-    return lock
-
-
 def restore(letter: str) -> None:
     """Take down what is left of one estate; the other estate's is not touched."""
     folder, names = CACHE / "estates" / letter, namespaces(letter)
@@ -84,5 +67,7 @@ def restore_machine() -> None:
 def restore_all() -> None:
     """`lab/record --restore`: every estate whose recorder is gone."""
     for letter in "ab":
-        with contextlib.suppress(SystemExit), claim(letter):
-            restore(letter)
+        lock = sensors.claim(letter)
+        if lock is not None:
+            with lock:
+                restore(letter)

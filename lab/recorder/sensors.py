@@ -1,4 +1,4 @@
-"""The audit sensor: one auditd a machine, shared by the estates that are up; rules a replica; all put back after."""
+"""The audit sensor: one auditd for the machine, shared by the estates that are up; rules for each replica."""
 
 import contextlib
 import fcntl
@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from recorder.plan import STATE, Estate, Replica
 from recorder.shell import call, quietly
@@ -41,8 +42,8 @@ EVERYWHERE = """-c
 -a always,exclude -F msgtype=PROCTITLE
 -a always,exit -F arch=b64 -S execve,execveat -F auid!=-1 -k exec
 -a always,exit -F arch=b64 -S connect -F saddr_fam=2 -F auid!=-1 -k net
--a always,exit -F arch=b64 -S ptrace,init_module,finit_module,delete_module,mount,umount2,setns,unshare,\
-bpf,memfd_create -F auid!=-1 -k priv
+-a always,exit -F arch=b64 -S ptrace,mount,umount2,setns,unshare,bpf,memfd_create -F auid!=-1 -k priv
+-a always,exit -F arch=b64 -S init_module,finit_module,delete_module -F auid!=-1 -k priv
 -a always,exit -F arch=b64 -S mknod,mknodat -F auid!=-1 -k priv
 -a always,exit -F arch=b64 -S chmod,fchmod,fchmodat,chown,fchown,fchownat,lchown,setxattr,fsetxattr -F auid!=-1 -k perm
 """
@@ -63,20 +64,40 @@ def locked() -> Iterator[None]:
 
 
 def users_alive() -> list[str]:
-    """The estates whose recorder lives; files of dead ones are removed."""
+    """The estates that use the sensor and whose recorder lives; the others are struck off."""
     alive = []
     for path in sorted(STATE.glob("user-*")):
-        pid = int(path.read_text() or 0)
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and b"record" in command.read_bytes():
-            alive.append(path.name.removeprefix("user-"))
+        letter = path.name.removeprefix("user-")
+        if is_claimed(letter):
+            alive.append(letter)
         else:
             path.unlink()
     return alive
 
 
+def claim(letter: str) -> TextIO | None:
+    """Sole use of an estate until the file is closed or the process ends; None if another recorder has it."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    lock = open(STATE / f"estate-{letter}.lock", "w", encoding="utf-8")  # noqa: SIM115 - held open on purpose
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def is_claimed(letter: str) -> bool:
+    """Whether a living recorder has the estate."""
+    lock = claim(letter)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
 def join(estate: Estate, names: dict[str, str]) -> None:
-    """Count this estate in; the first one starts auditd. `names`: passwd and group files for auditd's names."""
+    """Count this estate in; the first one starts auditd. `names`: the passwd and group files that auditd reads."""
     with locked():
         others = users_alive()
         (STATE / f"user-{estate.letter}").write_text(str(os.getpid()))
@@ -93,29 +114,27 @@ def leave(estate: Estate) -> None:
 
 
 def start_auditd(names: dict[str, str]) -> None:
-    """auditd with its own passwd file in a mount namespace, in the machine's pid namespace; unable to stall it."""
+    """auditd in a mount namespace with an /etc of its own (a bound file would be lost when the machine's is replaced).
+
+    It can never stall the machine: it fails silently and nothing waits for it.
+    """
     folder = STATE / "audit"
     (folder / "plugins.d").mkdir(parents=True, exist_ok=True)
     LOG.unlink(missing_ok=True)
     (folder / "auditd.conf").write_text(CONFIGURATION)
     (folder / "auditd.conf").chmod(0o640)
+    etc = folder / "etc"
+    etc.mkdir(exist_ok=True)
     for name, text in names.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o644)
+        (etc / name).write_text(text)
+    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\n")
     call("auditctl", "-D")
     for words in (["-f", "0"], ["--backlog_wait_time", "0"], ["-b", "8192"], ["--reset-lost"]):
         quietly("auditctl", *words)
+    own_etc = 'mount --bind "$0/etc" /etc; exec auditd -n -c "$0" -s enable'
     with open(folder / "auditd.out", "wb") as output:
         process = subprocess.Popen(
-            [
-                "unshare",
-                "-m",
-                "sh",
-                "-c",
-                'for name in passwd group; do mount --bind "$0/$name" "/etc/$name"; done; '
-                'exec auditd -n -c "$0" -s enable',
-                str(folder),
-            ],
+            ["unshare", "-m", "sh", "-c", own_etc, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -159,7 +178,7 @@ def load_rules(lines: list[str]) -> None:
 
 
 def rules_for(replica: Replica) -> list[str]:
-    """One rule for every change in the replica's tree, one a sensitive file read, accepted connections if asked for."""
+    """A rule for changes in the replica's tree, one a sensitive file, accepted connections where asked for."""
     root, auid, arch = replica.root, replica.auid, "-F arch=b64"
     lines = [
         f"-A never,exit {arch} -S {WRITES} -F auid={auid} -F dir={root}{folder}" for folder in replica.settings["quiet"]

@@ -15,9 +15,9 @@ from recorder import image, network, pack, replica, restore, sensors, wiring
 from recorder.audit_text import AuditEvent, read
 from recorder.forks import Forks
 from recorder.labels import Labeller, Line, as_document, read_line, stamp
+from recorder.names import Names
 from recorder.plan import LAB, Estate, Replica, read_estate
 from recorder.play import Played, Player
-from recorder.shell import call, quietly
 from recorder.ship import Shipper
 
 SETTLE_S = 6.0
@@ -32,6 +32,7 @@ class Session:
     minutes: float
     estate_digest: str
     images: dict[str, tuple[str, str]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     forks: Forks = field(default_factory=Forks)
     shipper: Shipper = field(default_factory=Shipper)
     programs: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -81,7 +82,9 @@ class Session:
 
     def set_up(self) -> None:
         """The estate, up and watched."""
-        sensors.join(self.estate, sensors.names_for([read_estate(letter) for letter in "ab"], self.common()))
+        accounts = sensors.names_for([read_estate(letter) for letter in "ab"], self.common())
+        self.names = Names.read(accounts["passwd"], accounts["group"])
+        sensors.join(self.estate, accounts)
         self.audit_offset = sensors.LOG.stat().st_size
         self.lost_before = sensors.status().get("lost", 0)
         network.allow_many_neighbours()
@@ -194,7 +197,9 @@ def record(scenario: dict[str, Any], letter: str, out: Path, counts: dict[str, i
     """Record a scenario in estate a or b into a folder; whatever happens, the machine is put back."""
     estate = read_estate(letter, counts)
     session = Session(estate, scenario, float(scenario["minutes"]), image.digest_of(LAB / "estate.yml"))
-    claim = restore.claim(letter)
+    claim = sensors.claim(letter)
+    if claim is None:
+        raise SystemExit(f"estate {letter} is being recorded by another process; wait for it or use the other estate")
     restore.restore(letter)
     try:
         session.images = image.build(estate)
@@ -223,7 +228,7 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     labels: list[dict[str, Any]] = []
     chunks = [
-        (b"".join(line + b"\n" for line in event.lines), frozenset(own))
+        (b"".join(session.names.rewritten(line) + b"\n" for line in event.lines), frozenset(own))
         for event, own in zip(events, by_event, strict=True)
     ]
     pack.write_stream(out, "audit-{}.log", chunks, labels)
@@ -248,39 +253,29 @@ def write_documents(
     out: Path,
 ) -> None:
     """session.yml, inventory.yml and steps.yml."""
-    estate, scenario, minutes = session.estate, session.scenario, session.minutes
-    digests = {name: digest for name, (_, digest) in session.images.items()}
-    listed = pack.subjects(estate, pack.counted(estate, events, lines), minutes)
+    estate, name = session.estate, session.scenario["session"]
+    digests = {image_name: digest for image_name, (_, digest) in session.images.items()}
+    listed = pack.subjects(estate, pack.counted(estate, events, lines), session.minutes)
     times = [event.time for event in events] + [line.time for line in lines]
-    gateways = [line for line in lines if line.replica.startswith("gateway-")]
-    pack.write_yaml(
-        out / "session.yml",
-        {
-            "name": scenario["session"],
-            "start": stamp(session.start),
-            "end": stamp(session.end),
-            "minutes": minutes,
-            "seed": scenario.get("seed", 0),
-            "estate": estate.letter,
-            "estate_digest": session.estate_digest,
-            "counting_subjects": sum(one["counts"] for one in listed),
-            "subjects": listed,
-            "images": digests,
-            "replicas": session.starts,
-            "losses": losses,
-            "latency": pack.latency(gateways),
-            "events": {"audit": len(events), "log_lines": len(lines)},
-            "events_per_minute": pack.per_minute(session.start, int(minutes) + 1, times),
-            "markers": pack.markers(benign),
-        },
-    )
+    manifest = {
+        "name": name,
+        "start": stamp(session.start),
+        "end": stamp(session.end),
+        "minutes": session.minutes,
+        "seed": session.scenario.get("seed", 0),
+        "estate": estate.letter,
+        "estate_digest": session.estate_digest,
+        "counting_subjects": sum(one["counts"] for one in listed),
+        "subjects": listed,
+        "images": digests,
+        "replicas": session.starts,
+        "losses": losses,
+        "latency": pack.latency([line for line in lines if line.replica.startswith("gateway-")]),
+        "events": {"audit": len(events), "log_lines": len(lines)},
+        "events_per_minute": pack.per_minute(session.start, int(session.minutes) + 1, times),
+        "markers": pack.markers(benign),
+    }
+    pack.write_yaml(out / "session.yml", manifest)
     pack.write_yaml(out / "inventory.yml", pack.inventory(estate, session.starts, digests))
     pack.write_yaml(out / "steps.yml", [as_document(step) for step in steps if step.start])
-    notes = [
-        f"{one.entry.get('id', one.entry.get('what'))}: {line}" for one in [*benign, *steps] for line in one.output
-    ]
-    (estate.folder / f"played-{scenario['session']}.txt").write_text("\n".join(notes) + "\n", encoding="utf-8")
-    quietly("sync")
-
-
-__all__ = ["call", "record"]
+    (estate.folder / f"played-{name}.txt").write_text(pack.notes([*benign, *steps]), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Log shipping: new bytes of every service log are taken twice a second, so no rotation or tampering loses a line."""
+"""Log shipping: new bytes of every service log are taken twice a second, so rotation and tampering lose no line."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Files that tell a replica who the others are: hosts, names, upstreams, init, and the estate for programs outside."""
+"""The files that tell a replica who the others are: hosts, names, upstreams, its init; and the programs outside."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from recorder.plan import LAB, Estate, Replica
 
 sys.path.insert(0, str(LAB / "services"))
 
-NGINX = """# The web tier: round robin over the gateways; a caller may pin one; the log tells gateway and request.
+NGINX = """# The web tier: round robin over the gateways; a caller may pin one; the log names gateway and request.
 user www-data;
 worker_processes 1;
 error_log /var/log/app/error.log warn;

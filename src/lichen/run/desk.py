@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from lichen.assemble import Platform
 from lichen.core.alert import Alert
@@ -160,15 +161,21 @@ class StoreDesk:
     # how
 
     def _benign(self) -> Iterable[Batch]:
-        """Everything kept but what happened to a subject on a day of an alert that was not answered as benign."""
-        suspect = {
-            (alert.subject, alert.day) for alert in self.store.records.alerts() if alert.status in ("open", CONFIRMED)
-        }
+        """Everything kept but the windows of alerts that nobody answered as benign, and the windows before them."""
+        length = self.platform.settings.window_minutes * 60_000_000
+        suspect: dict[Subject, set[int]] = {}
+        for alert in self.store.records.alerts():
+            if alert.status in ("open", CONFIRMED):
+                windows = {start for belief in alert.beliefs for start in (belief.window, belief.window - length)}
+                suspect.setdefault(alert.subject, set()).update(windows)
         for batch in self.store.lake.batches():
+            starts = batch.times() - batch.times() % length
             kept = np.ones(len(batch), dtype=bool)
-            for subject, _ in suspect:
-                names = batch.column(f"subject.{subject.kind}").to_pylist()
-                kept &= np.array([name != subject.name for name in names], dtype=bool)
+            for subject, windows in suspect.items():
+                inside = np.isin(starts, list(windows))
+                if inside.any():
+                    own = pc.equal(batch.column(f"subject.{subject.kind}"), subject.name).fill_null(False)
+                    kept &= ~(inside & own.to_numpy(zero_copy_only=False))
             if kept.any():
                 yield batch.take(np.flatnonzero(kept))
 

@@ -95,6 +95,16 @@ def counting(result: Replay, recorded: Recorded) -> tuple[list[Evidence], dict[W
     )
 
 
+def own_kinds(result: Replay, attacked: Recorded) -> dict[Window, set[str]]:
+    """The kinds of attack in each window that holds a labelled event: those of the subject's own steps, none where it
+    only passed a request on."""
+    step_of = {step.id: step for step in attacked.session.steps}
+    return {
+        window: {step_of[step].kind for step in steps if step_of[step].subject == window[0]}
+        for window, steps in result.touched.items()
+    }
+
+
 def fit_judges(
     learned: Learned,
     calibrate_on: Recorded,
@@ -117,8 +127,7 @@ def fit_judges(
     base = Decider.of(priors, Calibration.fit(benign, activity), rates, MINUTES)
     whole = replay(attacked.batches, detectors, attacked.session, MINUTES)
     folded = out_of_fold(learned, attacked, rules, whole, say)
-    kind_of = {step.id: step.kind for step in attacked.session.steps}
-    kinds = {window: {kind_of[step] for step in steps} for window, steps in whole.touched.items()}
+    kinds = own_kinds(whole, attacked)
     fitted, scores = {}, {}
     for arm in arms:
         decider = base if arm == "all" else base.in_arm(arm)

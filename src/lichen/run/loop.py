@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from lichen.config import Settings
 from lichen.core.alert import Alert
 from lichen.core.belief import MALICIOUS
 from lichen.core.change import Overlay
+from lichen.core.entity import Subject
 from lichen.core.errors import LichenError
 from lichen.core.evidence import Evidence
 from lichen.core.signature import Signature
@@ -29,6 +30,8 @@ from lichen.run.recorded import MINUTES, Recorded, open_session
 
 Say = Callable[[str], None]
 LOUD_NATS = 3.0
+Loud = dict[tuple[Subject, int, str], tuple[float, str]]
+GROUND = 1000  # benign events below which a signature shows little
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,56 +131,46 @@ def _quieter(platform: Platform, held: Recorded, lab: Path, say: Say, progress: 
     desk = StoreDesk(platform)
     before = loud(platform, held, ())
     chosen = _most_alike(alerts, before)
-    verdict, change = desk.answer(chosen.uid, "benign-expected", "pattern", "lab", _pattern(desk, chosen))
+    verdict, change = desk.answer(chosen.uid, "benign-expected", "subject", "lab", {})
     assert change is not None
-    twin = _twin(change.overlays)
-    then, now = _count(before, twin), _count(loud(platform, held, platform.store.answers.overlays()), twin)
+    after = loud(platform, held, platform.store.answers.overlays())
+    then, now = _count(before, chosen), _count(after, chosen)
     desk.undo(change.id)
     again = loud(platform, held, platform.store.answers.overlays())
     say(f"\n2. A verdict. Alert {chosen.uid} of benign-calibrate: {chosen.title}")
     say(f"   answered {verdict.answer}, scope {verdict.scope}. {change.summary}")
-    say(f"   the same work in benign-held: {then} windows at {LOUD_NATS:g} nats or more before, {now} after;")
+    say(f"   the same work in benign-held: {then} rows at {LOUD_NATS:g} nats or more, then {now};")
     say(f"   undone: scores {'equal bit for bit' if again == before else 'DIFFER'}")
     return change.summary, then, now, again == before
 
 
-def loud(platform: Platform, recorded: Recorded, overlays: Sequence[Overlay]) -> dict[Any, tuple[float, str]]:
+def loud(platform: Platform, recorded: Recorded, overlays: Sequence[Overlay]) -> Loud:
     """Score and cause of every profile's row of a session, under the given answers."""
     models = platform.models.under(overlays)
     result = replay(recorded.batches, list(models.profiles.values()), recorded.session, MINUTES)
     return {key: (row.score_nats, row.because) for key, row in result.evidence.items()}
 
 
-def _twin(overlays: Sequence[Overlay]) -> set[str]:
-    return {overlay.detector for overlay in overlays}
+def _words(alert: Alert) -> set[str]:
+    """What the profiles said that the alert's subject did, without the history that they held it against."""
+    lines = [line for belief in alert.beliefs for line in belief.ledger if line.detector.startswith("profile.")]
+    return {line.because.split(", ")[0] for line in lines if line.weight_nats > 0}
 
 
-def _count(rows: Mapping[Any, tuple[float, str]], detectors: set[str]) -> int:
-    return sum(score >= LOUD_NATS and key[2] in detectors for key, (score, _) in rows.items())
+def _count(rows: Loud, alert: Alert) -> int:
+    """Rows of the alert's subject that are loud over the same work."""
+    twin = _words(alert)
+    return sum(
+        score >= LOUD_NATS and because.split(", ")[0] in twin and subject == alert.subject
+        for (subject, _, _), (score, because) in rows.items()
+    )
 
 
-def _pattern(desk: StoreDesk, alert: Alert) -> dict[str, str]:
-    """Field values that name the alert's strongest event: its program, path or place."""
-    line = max((line for belief in alert.beliefs for line in belief.ledger), key=lambda line: line.nats)
-    (event, *_) = desk.events(line.sample_event_ids[:1])
-    names = ("process.file.path", "file.path", "dst_endpoint.ip", "query.hostname", "http_request.url.path")
-    return {name: str(event[name]) for name in names if name in event}
-
-
-def _most_alike(alerts: Sequence[Alert], before: Mapping[Any, tuple[float, str]]) -> Alert:
-    """The alert of benign-calibrate whose strongest words come again most often, loudly, in benign-held."""
-    words: dict[str, int] = {}
-    for score, because in before.values():
-        if score >= LOUD_NATS:
-            words[because.split(",")[0]] = words.get(because.split(",")[0], 0) + 1
-
-    def again(alert: Alert) -> int:
-        lines = [line for belief in alert.beliefs for line in belief.ledger if line.detector.startswith("profile.")]
-        return max((words.get(line.because.split(",")[0], 0) for line in lines if line.nats > 0), default=0)
-
+def _most_alike(alerts: Sequence[Alert], before: Loud) -> Alert:
+    """The alert of benign-calibrate whose work comes again most often, loudly, in benign-held."""
     if not alerts:
         raise LichenError("no alert on benign-calibrate", place="lab", remedy="build the models again: make models")
-    return max(alerts, key=lambda alert: (again(alert), alert.uid))
+    return max(alerts, key=lambda alert: (_count(before, alert), alert.uid))
 
 
 def _signature(
@@ -199,6 +192,8 @@ def _signature(
         try:
             signature = desk.propose(alert.uid)
         except LichenError:
+            continue
+        if signature.benign_events < GROUND:
             continue
         variants = [step for step in attacked.session.steps if step.kind == kind]
         caught = caught_by(signature, attacked)

@@ -17,6 +17,7 @@ from lichen.config import Settings
 from lichen.core.batch import Batch
 from lichen.core.errors import InputError
 from lichen.detect.classifiers.train import Examples
+from lichen.detect.profiles.fit import fit_attacks, fit_benign
 from lichen.evaluate.replay import labelled_rows
 from lichen.evaluate.session import Session, load_session
 
@@ -59,31 +60,28 @@ def open_session(folder: Path) -> Recorded:
 
 def learn_benign(recorded: Recorded, into: Models) -> dict[str, Any]:
     """The profiles with a benign session learned as well, its clock set to the session's end."""
-    learned = {}
-    for name, profile in into.items():
-        for batch in recorded.batches:
-            profile = profile.learn(batch)
-        learned[name] = profile.forget(recorded.session.end)
-    return learned
+    names = list(into)
+    learned = fit_benign([into[name] for name in names], recorded.batches)
+    return {name: profile.forget(recorded.session.end) for name, profile in zip(names, learned, strict=True)}
 
 
 def learn_attacks(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """The malicious side apart by kind of attack (so that a kind can be left out): kind -> detector -> profile that
     has seen nothing but that kind's labelled events, by technique."""
     step_of = {step.id: step for step in recorded.session.steps}
-    apart: dict[str, dict[str, Any]] = {}
+    confirmed: dict[str, dict[str, list[Batch]]] = {}
     for batch in recorded.batches:
         rows = labelled_rows(batch, recorded.session)
         for step_id in sorted(set(rows.values())):
             step = step_of[step_id]
-            kind = apart.setdefault(step.kind, catalogue.profiles(MINUTES))
             own = batch.take(np.array(sorted(row for row, s in rows.items() if s == step_id), dtype=np.int64))
-            for name, profile in kind.items():
-                kind[name] = profile.learn(own, weight=SIMULATED, side=f"malicious:{step.technique}")
-    return {
-        kind: {name: profile.forget(recorded.session.end) for name, profile in models.items()}
-        for kind, models in sorted(apart.items())
-    }
+            confirmed.setdefault(step.kind, {}).setdefault(step.technique, []).append(own)
+    empty = catalogue.profiles(MINUTES)
+    apart = {}
+    for kind, techniques in sorted(confirmed.items()):
+        learned = fit_attacks(list(empty.values()), techniques, SIMULATED)
+        apart[kind] = {profile.name: profile.forget(recorded.session.end) for profile in learned}
+    return apart
 
 
 def merged(models: Models, others: Iterable[Models]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from lichen.decide.baseline import within_folder
 from lichen.decide.calibrate import Calibration
 from lichen.decide.decider import Decider
 from lichen.decide.rules import RuleRates
+from lichen.detect.profiles.fit import fit_benign
 from lichen.run import leave_out
 from lichen.run.desk import StoreDesk
 from lichen.run.local import Pipeline
@@ -170,7 +171,8 @@ def learned_benign(platform: Platform, batches: Sequence[Batch]) -> tuple[Models
         [batch.take(np.flatnonzero(chosen)) for batch in batches if (chosen := (batch.times() < border) == first).any()]
         for first in (True, False)
     )
-    profiles = {n: reduce(partial(_taught, "benign"), earlier, p) for n, p in platform.models.profiles.items()}
+    grown = fit_benign(list(platform.models.profiles.values()), earlier)
+    profiles = {profile.name: profile for profile in grown}
     models = Models(profiles, platform.models.classifier, None)
     decider = settled(platform, models, later, minutes)
     about = {
