@@ -15,9 +15,11 @@ from typing import Any
 import orjson
 
 from lichen import assemble, catalogue
+from lichen.config import Settings
 from lichen.core.batch import Batch
 from lichen.core.census import activity_of
 from lichen.core.doors import Detector
+from lichen.run import fit
 from lichen.run.recorded import MINUTES, open_session
 
 ROUNDS = 3
@@ -64,9 +66,9 @@ def main() -> int:
     lines = json_lines(recorded.batches)
     events = recorded.events
     floor = events / cpu_seconds(lambda: [orjson.loads(line) for line in lines])
-    platform = assemble.lab_platform()
+    judges = fit.load(catalogue.content("models"), assemble.rules_of(Settings(window_minutes=MINUTES)))
     by_part: dict[str, list[Detector]] = {"rules": [], "profiles": [], "classifier": []}
-    for detector in platform.detectors():
+    for detector in judges.detectors():
         part = {"rules": "rules", "profile": "profiles"}.get(detector.name.split(".")[0], "classifier")
         by_part[part].append(detector)
     seconds = {"collect": cpu_seconds(lambda: open_session(folder))}
