@@ -83,10 +83,11 @@ def _say(place: str, fault: str, limit: str, remedy: str) -> None:
 
 def _where(fault: BaseException) -> str:
     """The innermost line of ours that a fault passed through."""
+    package = Path(__file__).resolve().parent.parent
     place, trace = "", fault.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        if "lichen" in file.parts:
-            place = f"{'/'.join(file.parts[len(file.parts) - file.parts[::-1].index('lichen') :])}:{trace.tb_lineno}"
+        if file.is_relative_to(package):
+            place = f"{file.relative_to(package)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

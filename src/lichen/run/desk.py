@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
-from lichen.assemble import Platform
+from lichen.assemble import Models, Platform
 from lichen.core.alert import Alert
 from lichen.core.batch import Batch
 from lichen.core.belief import Belief
@@ -22,6 +23,7 @@ from lichen.core.errors import LichenError
 from lichen.core.evidence import Evidence
 from lichen.core.signature import Signature
 from lichen.core.verdict import Verdict, answer_named
+from lichen.decide.policy import Cuts
 from lichen.decide.priors import MINUTES_A_DAY
 from lichen.detect.rules import RulesDetector, RuleSet
 from lichen.detect.rules.sigma_compile import compile_file
@@ -29,6 +31,7 @@ from lichen.learn.consequence import Court, consequence
 from lichen.learn.credit import Credit, credit
 from lichen.learn.overlay import nodes_of, overlays_of
 from lichen.learn.rescore import Bench
+from lichen.run import within
 from lichen.share.fields import grounds_of
 from lichen.share.synthesise import synthesise
 
@@ -46,6 +49,8 @@ class StoreDesk:
 
     def __init__(self, platform: Platform) -> None:
         self.platform, self.store = platform, platform.store
+        self._of: Subject | None = None
+        self._without: Mapping[str, Any] = {}
 
     # seeing
 
@@ -102,7 +107,7 @@ class StoreDesk:
             found,
             scope,
             overlays,
-            judging=self._judging,
+            judging=partial(self._judging, alert.subject),
             in_force=self.store.answers.overlays(),
             court=self._court(),
             recent=recent,
@@ -187,7 +192,7 @@ class StoreDesk:
             scope,
             pattern,
             self._read,
-            self._judging(alert.versions, None),
+            self._judging(alert.subject, alert.versions, None),
             window_minutes=settings.window_minutes,
             context_minutes=settings.context_minutes,
         )
@@ -200,18 +205,32 @@ class StoreDesk:
         subjects = {row.subject for row in self.store.records.census(detector="activity")}
         return len(subjects) if " " in node or node in {"fleet", "users"} else 1
 
-    def _judging(self, versions: Mapping[str, str], overlays: Sequence[Overlay] | None) -> Bench:
+    def _judging(self, subject: Subject, versions: Mapping[str, str], overlays: Sequence[Overlay] | None) -> Bench:
         """The bench under the given answers; the models are those in force (a version that was swept away cannot judge
-        again, and the credit says where its ledger differs)."""
+        again, and the credit says where its ledger differs). Without a baseline: models that learned all but this
+        subject, and a comparison within the store."""
         laid = self.store.answers.overlays() if overlays is None else tuple(overlays)
-        models = self.platform.models.under(laid)
+        bare = self.platform.models
+        if bare.decider is None:
+            bare = Models(self._others(subject), bare.classifier, None)
+        models = bare.under(laid)
         detectors = {detector.name: detector for detector in self.platform.detectors(models)}
 
         def believe(evidence: Sequence[Evidence]) -> Sequence[Belief]:
             windows = {(row.subject, row.window) for row in evidence}
-            return [] if models.decider is None else models.decider.beliefs(evidence, self._activity(windows))
+            if models.decider is not None:
+                return models.decider.beliefs(evidence, self._activity(windows))
+            kept = [row for row in self.store.records.evidence() if (row.subject, row.window) not in windows]
+            found = within.compare(self.platform, [*evidence, *kept], laid)
+            return [belief for belief in found.beliefs if (belief.subject, belief.window) in windows]
 
         return Bench(detectors, believe)
+
+    def _others(self, subject: Subject) -> Mapping[str, Any]:
+        """Profiles of everything but one subject; the last one asked for stays in hand."""
+        if self._of != subject:
+            self._of, self._without = subject, within.profiles_without(self.platform, subject)
+        return self._without
 
     def _activity(self, windows: Iterable[tuple[Subject, int]]) -> dict[tuple[Subject, int], int]:
         counted: dict[tuple[Subject, int], int] = {}
@@ -228,8 +247,9 @@ class StoreDesk:
         return Court(self._read, self._crosses, settings.window_minutes, settings.context_minutes)
 
     def _crosses(self, belief: Belief, lane: str) -> bool:
-        decider = self.platform.models.decider
-        return decider is not None and decider.cuts is not None and decider.cuts.crosses(belief, lane)
+        settings, decider = self.platform.settings, self.platform.models.decider
+        cuts = None if decider is None else decider.cuts
+        return (cuts or Cuts.of((), settings.unusual_a_day, settings.window_minutes)).crosses(belief, lane)
 
 
 def hits_of(sigma: str, batches: Iterable[Batch], minutes: int) -> int:

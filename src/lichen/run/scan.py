@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lichen import assemble, catalogue
+from lichen import assemble
 from lichen.assemble import Models, Platform
 from lichen.config import Settings
 from lichen.core.alert import Alert
@@ -23,16 +23,13 @@ from lichen.core.entity import Subject
 from lichen.core.errors import InputError
 from lichen.core.evidence import Evidence
 from lichen.core.time import window_start
-from lichen.decide.alerts import alerts
-from lichen.decide.baseline import within_folder
 from lichen.decide.calibrate import Calibration
 from lichen.decide.decider import Decider
 from lichen.decide.rules import RuleRates
 from lichen.detect.profiles.fit import fit_benign
-from lichen.run import leave_out
+from lichen.run import within
 from lichen.run.desk import StoreDesk
 from lichen.run.local import Pipeline
-from lichen.store.records import Judged
 
 Progress = Callable[[int, int], None]
 LEARNED_SHARE = 0.6  # of the time that `learn` is given; the rest calibrates, since no model may judge what taught it
@@ -61,7 +58,7 @@ def scan(settings: Settings, paths: Sequence[Path], *, progress: Progress = lamb
         events, dead = read_all(platform, paths, notes, progress)
         baseline = platform.models.decider is not None
         if not baseline:
-            within_what_was_given(platform)
+            within.judge_all(platform)
         kept = platform.store.records
         rule_rows = [row for row in kept.evidence() if row.detector.startswith(("rule:", "indicator:"))]
         found = kept.alerts()
@@ -72,7 +69,7 @@ def scan(settings: Settings, paths: Sequence[Path], *, progress: Progress = lamb
             rule_hits=len({row.key for row in rule_rows}),
             alerts=found,
             standing_out=sum(len(alert.beliefs) for alert in found if alert.lane != MALICIOUS),
-            windows=len(windows_of(platform)),
+            windows=len(within.windows_of(platform)),
             baseline=baseline,
             health=StoreDesk(platform).health(),
         )
@@ -98,34 +95,6 @@ def pipeline_of(platform: Platform) -> Pipeline:
         (lambda evidence, activity: []) if decider is None else decider.beliefs,
         platform.admit,
     )
-
-
-def windows_of(platform: Platform) -> dict[tuple[Subject, int], int]:
-    """Own events of every (subject, window) kept."""
-    counted: dict[tuple[Subject, int], int] = {}
-    for row in platform.store.records.census(detector="activity"):
-        key = (row.subject, row.window)
-        counted[key] = counted.get(key, 0) + row.seen
-    return counted
-
-
-def within_what_was_given(platform: Platform) -> None:
-    """No baseline yet: compare every window with the others of the same store, by models that never saw it or its
-    neighbours, and keep the alerts."""
-    store, minutes = platform.store, platform.settings.window_minutes
-    batches = list(store.lake.batches())
-    if not batches:
-        return
-    overlays = store.answers.overlays()
-    empty = catalogue.profiles(minutes)
-    evidence: list[Evidence] = leave_out.evidence(batches, empty, overlays, minutes)
-    others = [row for row in store.records.evidence() if not row.detector.startswith("profile.")]
-    levels = {rule.id: rule.level for rule in platform.rules.rules.rules if rule.stage == "stable"}
-    priors = assemble.priors_of().at(minutes)
-    rates = RuleRates.of_priors(priors, levels).with_overlays(overlays)
-    found = within_folder([*evidence, *others], windows_of(platform), priors, rates, minutes)
-    told = alerts(found.beliefs, found.cuts, evidence=[*evidence, *others])
-    store.records.commit(None, (), Judged(evidence=evidence, beliefs=found.beliefs, alerts=told))
 
 
 def learn(settings: Settings, paths: Sequence[Path], side: str, progress: Progress) -> dict[str, Any]:
