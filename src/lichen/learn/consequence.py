@@ -11,7 +11,7 @@ from lichen.core.change import Change, Overlay
 from lichen.core.desk import Consequence, Effect
 from lichen.core.entity import Subject
 from lichen.learn.credit import MALICIOUS, Credit
-from lichen.learn.overlay import in_words, nodes_of
+from lichen.learn.overlay import FLEET, USERS, in_words, nodes_of
 from lichen.learn.rescore import Bench, Crosses, Judging, Read, Rescored, rescore
 
 ALERTS_ASKED = 200  # of the last 30 days, newest first, that are judged again
@@ -81,7 +81,8 @@ def lost(
     judged again, and at most 200, newest first."""
     detectors = {overlay.detector for overlay in overlays}
     nodes = {overlay.node for overlay in overlays}
-    asked = sorted((one for one in alerts if _speaks(one, detectors)), key=lambda one: (-one.last_time, one.uid))
+    near = [one for one in alerts if _speaks(one, detectors) and _may_reach(one, nodes)]
+    asked = sorted(near, key=lambda one: (-one.last_time, one.uid))
     gone = []
     for alert in asked[:ALERTS_ASKED]:
         windows = [belief.window for belief in alert.beliefs]
@@ -91,6 +92,11 @@ def lost(
         if reached and not found and court.finds(alert, before):
             gone.append(alert.uid)
     return tuple(gone)
+
+
+def _may_reach(alert: Alert, nodes: set[str]) -> bool:
+    """Whether answers at these nodes can touch the alert's subject at all: its own, or one that holds many."""
+    return alert.subject.name in nodes or any(" " in node or node in (FLEET, USERS) for node in nodes)
 
 
 def _speaks(alert: Alert, detectors: set[str]) -> bool:

@@ -199,7 +199,9 @@ class StoreDesk:
 
     def _overlays(self, found: Credit, scope: str) -> tuple[Overlay, ...]:
         nodes = nodes_of(found.alert.subject, found.again.batches)
-        return overlays_of(found, scope, nodes, self._members, 0.05)
+        laid = overlays_of(found, scope, nodes, self._members, 0.05)
+        # decide reads answers on profiles and on rules; what it would not read is not promised
+        return tuple(overlay for overlay in laid if not overlay.detector.startswith("classifier."))
 
     def _members(self, node: str) -> int:
         subjects = {row.subject for row in self.store.records.census(detector="activity")}
