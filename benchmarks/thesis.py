@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-import numpy as np
 import public_data
 
 from lichen import assemble, catalogue
 from lichen.config import Settings
 from lichen.core.batch import LogSource
+from lichen.core.time import from_text, to_text
 from lichen.detect.rules import RulesDetector, RuleSet, load_indicators
 from lichen.evaluate.metrics import kind_weighed_share, permutation_check, sign_flip
 from lichen.evaluate.replay import replay
@@ -87,16 +87,18 @@ def rival_of(judges: fit.Judges, extra: dict[str, object], attacked: Recorded) -
     return max(SINGLE, key=lambda arm: shares[arm])
 
 
-def tables(name: str, attacked: Recorded, held: Recorded, judges: fit.Judges, rival: str, times: float) -> list[object]:
+def tables(
+    name: str, attacked: Recorded, held: Recorded, judges: fit.Judges, calibrating: Any, rival: str, times: float
+) -> None:
     """Print the claim and the ranking on one judge, at prior odds × times."""
     detectors = judges.detectors()
     of_attacked = replay(attacked.batches, detectors, attacked.session, MINUTES)
     of_held = replay(held.batches, detectors, held.session, MINUTES)
     rows, ranks, pairs = [], {}, {}
     for arm, decider in judges.arms.items():
-        shift = float(np.log(times))
-        decider = decider if times == 1 else decider.at_odds(decider.priors.prior_odds * times)
-        cut = (judges.arms[arm].cuts.malicious or 0.0) + shift  # ranks stay; the cut moves with the odds
+        if times != 1:
+            decider = decider.at_odds(decider.priors.prior_odds * times).settled(*calibrating)
+        cut = decider.cuts.malicious
         pair = [
             Judged(each.session, result, decider.beliefs(result.evidence.values(), result.activity))
             for each, result in ((attacked, of_attacked), (held, of_held))
@@ -115,7 +117,6 @@ def tables(name: str, attacked: Recorded, held: Recorded, judges: fit.Judges, ri
     print(f"all together against {rival}: {len(both['all'])} and {len(both[rival])} steps, sign-flip p = {p:.2f}")
     if times == 1:
         told(rows, pairs["all"], attacked)
-    return rows
 
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]
@@ -146,7 +147,8 @@ def told(rows, pair, attacked: Recorded) -> None:  # type: ignore[no-untyped-def
     for lane, row in (("malicious", rows[0]), ("unusual", rows[1])):
         for belief in row.false_beliefs:
             line = max(belief.ledger, key=lambda line: line.nats)
-            print(f"false, {lane}: {belief.subject}: {line.because}")
+            print(f"false, {lane}: {belief.subject} at {to_text(belief.window)[11:16]}: {line.because}")
+            print(f"    marked there: {marked(pair[1].session, belief) or 'nothing'}")
     touched = pair[0].replay.touched
     scores = [b.log_odds for b in pair[0].beliefs]
     mean = permutation_check(scores, [(b.subject, b.window) in touched for b in pair[0].beliefs])
@@ -157,6 +159,13 @@ def told(rows, pair, attacked: Recorded) -> None:  # type: ignore[no-untyped-def
         f"bar: in reach {share:.0%} of {BAR_IN_REACH:.0%} {'held' if share >= BAR_IN_REACH else 'MISSED'}; "
         f"false in each lane {false} of {allowed} {'held' if max(false) <= allowed else 'MISSED'}"
     )
+
+
+def marked(session, belief) -> str:  # type: ignore[no-untyped-def]
+    """The benign work that the recorder marked on a subject in a window or within the one before it."""
+    start, end = belief.window - MINUTES * 60_000_000, belief.window + MINUTES * 60_000_000
+    own = [m for m in session.markers if m["subject"] == belief.subject.name]
+    return ", ".join(m["what"] for m in own if start <= from_text(str(m["at"])) < end)
 
 
 def main() -> int:
@@ -178,7 +187,7 @@ def main() -> int:
             attacked = open_session(lab / name)
             step_hits(attacked, rules)
             for times in (1.0, 10.0, 0.1):
-                tables(name, attacked, held, judges, rival, times)
+                tables(name, attacked, held, judges, extra["calibrating"], rival, times)
     return 0
 
 

@@ -135,7 +135,7 @@ def fit_judges(
         fitted[arm] = decider.changed(head=heads.head).settled(benign, activity)
         scores[arm] = (table, decider.out_of_fold(table, heads))
     judges = Judges(profiles, classifier, rules, fitted.get("all", base), fitted)
-    return judges, {"scores": scores, "replay": whole, "evidence": folded}
+    return judges, {"scores": scores, "replay": whole, "evidence": folded, "calibrating": (benign, activity)}
 
 
 def save(judges: Judges, folder: Path) -> None:
