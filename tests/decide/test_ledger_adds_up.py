@@ -5,7 +5,7 @@ import random
 
 import msgspec
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from made_evidence import LENGTH, ORDERS, START, active, decider, of_priors_alone, row, workload
 
@@ -61,6 +61,8 @@ def test_a_ledger_adds_up_to_its_belief_exactly_by_any_way_of_adding(evidence, w
 
 @settings(max_examples=40, deadline=None)
 @given(rows, st.randoms(use_true_random=False))
+@example([row("profile.pair", 0.0, n_events=1), row("profile.pair", 0.0, n_events=1, ids=("e1",))], random.Random(1))
+@example([row("profile.pair", 0.0, n_events=1, ids=("e1",)), row("profile.pair", 0.0, n_events=1)], random.Random(1))
 def test_the_order_of_replay_changes_nothing(evidence, shuffle) -> None:
     again = shuffle.sample(evidence, len(evidence)) + evidence[:3]
     assert SETTLED.beliefs(again, {}) == SETTLED.beliefs(evidence, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -146,8 +147,9 @@ def _latest(rows: list[Evidence], at: Rows) -> tuple[list[Evidence], Rows]:
     return [rows[place] for place in stays], at[stays]
 
 
-def _completeness(row: Evidence) -> tuple[int, float, str, str, str]:
-    return row.n_events, row.score_nats, row.version, row.cause, row.because
+def _completeness(row: Evidence) -> tuple[object, ...]:
+    """Most events first, then everything else that the row holds: two rows that differ never tie, whatever came first."""
+    return row.n_events, row.score_nats, msgspec.structs.astuple(row)[3:]
 
 
 def _distinct(subject: Rows, window: Rows) -> tuple[Rows, Rows, Rows]:
