@@ -10,17 +10,21 @@ import sys
 from collections import Counter
 from typing import Any
 
+import msgspec
+import numpy as np
 import public_data
 
 from lichen import assemble, catalogue
+from lichen.collect.offered import offered
 from lichen.config import Settings
-from lichen.core.batch import LogSource
+from lichen.core.batch import Batch, LogSource
 from lichen.core.time import from_text, to_text
+from lichen.decide.window import Table
 from lichen.detect.rules import RulesDetector, RuleSet, load_indicators
-from lichen.evaluate.metrics import kind_weighed_share, permutation_check, sign_flip
-from lichen.evaluate.replay import replay
+from lichen.evaluate.metrics import carried_steps, found_steps, kind_weighed_share, permutation_check, sign_flip
+from lichen.evaluate.replay import labelled_rows, replay
 from lichen.evaluate.session import JUDGES
-from lichen.evaluate.tables import Judged, arm_row, ranking, render_claim, render_ranking
+from lichen.evaluate.tables import Judged, arm_row, over, ranking, render_claim, render_ranking
 from lichen.run import fit
 from lichen.run.recorded import MINUTES, Recorded, open_session
 
@@ -49,8 +53,6 @@ def rules_with_sigmahq() -> RulesDetector:
 
 def could_fire(rules: RulesDetector, sessions: list[Recorded]) -> None:
     """How many of SigmaHQ's Linux process and auditd rules can fire in the lab at all."""
-    from lichen.collect.offered import offered
-
     told = offered(batch for recorded in sessions for batch in recorded.batches)
     fields = {name for of_source in told.fields.values() for name in of_source}
     wanted = (LogSource("linux", "process_creation"), LogSource("linux", None, "auditd"))
@@ -60,20 +62,32 @@ def could_fire(rules: RulesDetector, sessions: list[Recorded]) -> None:
 
 
 def step_hits(attacked: Recorded, rules: RulesDetector) -> None:
-    """For each step, how many rules fired on one of its sampled events."""
+    """For each step, how many of SigmaHQ's rules could fire on its events (log source and fields are there), and how
+    many of all rules did on one of those sampled."""
     result = replay(attacked.batches, [rules], attacked.session, MINUTES)
     fired: Counter[str] = Counter()
     for row in result.evidence.values():
         for step in {result.labelled[i] for i in row.sample_event_ids if i in result.labelled}:
             fired[step] += 1
-    told = ", ".join(f"{step.id} {fired[step.id]}" for step in attacked.session.steps)
-    print(f"rules that fired on each step: {told}")
+    own: dict[str, list[Batch]] = {step.id: [] for step in attacked.session.steps}
+    for batch in attacked.batches:
+        rows = labelled_rows(batch, attacked.session)
+        for step in sorted(set(rows.values())):
+            own[step].append(batch.take(np.array(sorted(r for r, s in rows.items() if s == step), dtype=np.int64)))
+    ours = catalogue.content("rules")
+    theirs = [rule for rule in rules.rules.rules if ours not in rule.path.parents]
+    could = {}
+    for step, batches in own.items():
+        told = offered(batches)
+        could[step] = sum(
+            any(rules.rules.can_fire(rule, [source], told.fields[source]) for source in told.sources) for rule in theirs
+        )
+    told_of_each = ", ".join(f"{step.id} {could[step.id]}/{fired[step.id]}" for step in attacked.session.steps)
+    print(f"SigmaHQ's rules that could fire on each step / rules that did: {told_of_each}")
 
 
 def rival_of(judges: fit.Judges, extra: dict[str, object], attacked: Recorded) -> str:
     """The single arm that finds most on learn at its cut, out of fold by kind of attack."""
-    from lichen.evaluate.metrics import found_steps
-
     whole, scores, shares = extra["replay"], extra["scores"], {}
     for arm in SINGLE:
         decider = judges.arms[arm]
@@ -81,8 +95,8 @@ def rival_of(judges: fit.Judges, extra: dict[str, object], attacked: Recorded) -
         at = {(table.subject_of(row), int(table.window[row])): log_odds[row] for row in range(len(table))}
         cut = decider.cuts.malicious if decider.cuts else 0.0
         beliefs = decider.beliefs(extra["evidence"], whole.activity)  # type: ignore[attr-defined,arg-type]
-        over = [b for b in beliefs if at[b.subject, b.window] > cut]
-        found = found_steps(over, attacked.session, whole)  # type: ignore[arg-type]
+        crossing = [b for b in beliefs if at[b.subject, b.window] > cut]
+        found = found_steps(crossing, attacked.session, whole)  # type: ignore[arg-type]
         shares[arm] = kind_weighed_share(found, attacked.session, in_reach_only=True)
     print("on learn, out of fold, in reach: " + ", ".join(f"{arm} {share:.0%}" for arm, share in shares.items()))
     return max(SINGLE, key=lambda arm: shares[arm])
@@ -122,15 +136,11 @@ def tables(
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]
     """The rules arm by ascending benign frequency, at the cut that benign-calibrate's windows give it."""
-    from lichen.decide.window import Table
-
     scored = []
     for each, result, pair in ((attacked, of_attacked, pairs["rules"][0]), (held, of_held, pairs["rules"][1])):
         table = Table.collect(result.evidence.values(), result.activity)
         value = judges.arms["rules"].rates.rarity(table)
         at = {(table.subject_of(i), int(table.window[i])): float(value[i]) for i in range(len(table))}
-        import msgspec
-
         beliefs = [msgspec.structs.replace(b, log_odds=at[b.subject, b.window]) for b in pair.beliefs]
         scored.append(Judged(each.session, result, beliefs))
     ranked = ranking("rules by rarity", *scored, MINUTES)
@@ -145,6 +155,8 @@ def told(rows, pair, attacked: Recorded) -> None:  # type: ignore[no-untyped-def
         "missed by all together: "
         + ", ".join(f"{s.id} ({s.kind}{'' if s.in_reach else ', out of reach'})" for s in missed)
     )
+    carried = carried_steps(over(pair[0].beliefs, rows[0].cut), pair[0].replay)
+    print(f"right subject named: {len(found)} of the {len(carried)} steps that any crossing carries")
     for lane, row in (("malicious", rows[0]), ("unusual", rows[1])):
         for belief in row.false_beliefs:
             line = max(belief.ledger, key=lambda line: line.nats)

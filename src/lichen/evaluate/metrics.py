@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,14 +60,22 @@ def found_steps(crossing: Iterable[Belief], session: Session, replay: Replay) ->
     subject_of = {step.id: step.subject for step in session.steps}
     found: dict[str, Belief] = {}
     for belief in sorted(crossing, key=lambda b: -b.log_odds):
-        for line in belief.ledger:
-            if line.weight_nats <= 0:
-                continue
-            for event_id in line.sample_event_ids:
-                step = replay.labelled.get(event_id)
-                if step is not None and subject_of.get(step) == belief.subject:
-                    found.setdefault(step, belief)
+        for step in _carried(belief, replay):
+            if subject_of.get(step) == belief.subject:
+                found.setdefault(step, belief)
     return found
+
+
+def carried_steps(crossing: Iterable[Belief], replay: Replay) -> set[str]:
+    """Steps of which these crossings sample an event, on whichever subject: beside what is found, how often the right
+    subject is named."""
+    return {step for belief in crossing for step in _carried(belief, replay)}
+
+
+def _carried(belief: Belief, replay: Replay) -> Iterator[str]:
+    for line in belief.ledger:
+        if line.weight_nats > 0:
+            yield from (replay.labelled[i] for i in line.sample_event_ids if i in replay.labelled)
 
 
 def false_crossings(crossing: Iterable[Belief], session: Session, replay: Replay, minutes: int) -> list[Belief]:

@@ -21,6 +21,7 @@ from lichen.detect.classifiers.linear import BehaviourClassifier, LinearModel
 from lichen.detect.classifiers.train import Examples, fit
 from lichen.detect.rules import RulesDetector
 from lichen.evaluate.replay import Replay, replay
+from lichen.run.public_sets import LIKE, SETS
 from lichen.run.recorded import MINUTES, Models, Recorded, examples_of, learn_attacks, learn_benign, merged
 
 Window = tuple[Subject, int]
@@ -67,8 +68,10 @@ def learn_all(fit_on: Recorded, attacked: Recorded, public: Sequence[tuple[str, 
 def detectors_without(learned: Learned, kind: str | None, rules: RulesDetector) -> tuple[Models, BehaviourClassifier]:
     """Profiles and classifier that have seen every kind of attack but one (None: all of them)."""
     kept = [models for name, models in learned.attacks.items() if name != kind]
-    examples = learned.examples if kind is None else learned.examples.without(kind)
+    examples = learned.examples if kind is None else learned.examples.without(kind, LIKE.get(kind, ()))
     card = {"left_out": kind} if kind else {"sessions": "benign-fit, learn"}
+    if examples.public_benign:
+        card["public_sets"] = SETS
     return merged(learned.benign, kept), BehaviourClassifier(fit(examples, card), MINUTES)
 
 

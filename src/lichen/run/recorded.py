@@ -20,6 +20,7 @@ from lichen.detect.classifiers.train import Examples
 from lichen.detect.profiles.fit import fit_attacks, fit_benign
 from lichen.evaluate.replay import labelled_rows
 from lichen.evaluate.session import Session, load_session
+from lichen.run.public_sets import ORDINARY
 
 MINUTES = 5  # the lab's window
 SIMULATED = 0.5  # what a simulated attack's event weighs on the malicious side, beside a confirmed one
@@ -101,8 +102,5 @@ def examples_of(benign: Sequence[Recorded], attacked: Recorded, public: Iterable
     for batch in attacked.batches:
         made.add_attack(batch, labelled_rows(batch, attacked.session), kind_of)
     for text, kind in public:
-        if kind == "norm":
-            made.benign[text] = made.benign.get(text, 0.0) + 1.0
-        else:
-            made.attack.setdefault(f"public {kind}", {})[text] = 1.0
+        made.add_public(text, None if kind == ORDINARY else kind)
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from lichen.detect.classifiers.text import texts_of
 
 STRENGTH = 10.0  # C of the logistic regression, chosen on `learn` cross-fitted by kind
 FLOOR = 1e-4  # weights below it are dropped: they weigh nothing and fill the file
-PUBLIC = "public"  # the kind of attacks that come from public sets, in every fold's training
+PUBLIC_SHARE = 0.3  # what public sets weigh together, on each side, beside the lab's own (docs/classifiers.md)
 
 
 @dataclass(slots=True)
@@ -29,6 +29,8 @@ class Examples:
 
     benign: dict[str, float] = field(default_factory=dict)
     attack: dict[str, dict[str, float]] = field(default_factory=dict)
+    public_benign: set[str] = field(default_factory=set)
+    public_attack: dict[str, set[str]] = field(default_factory=dict)
 
     def add_benign(self, batch: Batch) -> None:
         """Every event of the batch; the square root of how often a text came, so that pollers do not drown the rest."""
@@ -42,9 +44,15 @@ class Examples:
             kind = self.attack.setdefault(kind_of[steps[row]], {})
             kind[text] = kind.get(text, 0.0) + 1.0
 
-    def without(self, kind: str) -> Examples:
-        """The same examples but for one kind of attack."""
-        return Examples(self.benign, {name: texts for name, texts in self.attack.items() if name != kind})
+    def add_public(self, text: str, kind: str | None) -> None:
+        """A distinct text of a public set: of a kind of attack, or ordinary (None)."""
+        (self.public_benign if kind is None else self.public_attack.setdefault(kind, set())).add(text)
+
+    def without(self, kind: str, alike: Collection[str] = ()) -> Examples:
+        """The same examples but for one kind of attack, and the public kinds that are like it."""
+        attack = {name: texts for name, texts in self.attack.items() if name != kind}
+        public = {name: texts for name, texts in self.public_attack.items() if name not in alike}
+        return Examples(self.benign, attack, self.public_benign, public)
 
 
 def _texts(batch: Batch, rows: Iterable[int]) -> list[str]:
@@ -84,14 +92,15 @@ def fit(examples: Examples, card: Mapping[str, Any] | None = None) -> LinearMode
         "benign_texts": int((labels == 0).sum()),
         "attack_texts": int((labels == 1).sum()),
         "kinds": sorted(examples.attack),
+        "public_kinds": sorted(examples.public_attack),
         **(card or {}),
     }
     return LinearModel(used[kept].astype(np.int64), weight[kept], float(model.intercept_[0]), about)
 
 
 def _table(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Texts, labels and weights: the attack side weighs every kind alike, benign the square root of its count; the two
-    sides weigh the same in all, and a thousand together with every distinct benign text near one."""
+    """Texts, labels and weights: the attack side weighs every kind alike, benign the square root of its count; public
+    sets weigh PUBLIC_SHARE of that together; and the two sides weigh the same in all."""
     benign = {text: count**0.5 for text, count in examples.benign.items()}
     attack: dict[str, float] = {}
     for kind_texts in examples.attack.values():
@@ -100,12 +109,23 @@ def _table(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndar
             attack[text] = attack.get(text, 0.0) + count**0.5 / total
     shared = benign.keys() & attack.keys()
     scale = sum(benign.values()) / max(sum(attack.values()), 1e-9)
+    attack = {text: weight * scale for text, weight in attack.items()}
+    public = {text: 1 / len(texts) for texts in examples.public_attack.values() for text in texts}
+    _join(attack, public)
+    _join(benign, dict.fromkeys(examples.public_benign, 1.0))
     texts = [*benign, *attack]
     labels = np.array([0] * len(benign) + [1] * len(attack))
-    weights = np.array([*benign.values(), *(weight * scale for weight in attack.values())])
+    weights = np.array([*benign.values(), *attack.values()])
     quiet = np.array([text in shared for text in texts]) & (labels == 1)
     weights[quiet] *= 0.05  # what benign machines also do says little about an attack, even inside one
     return texts, labels, weights / weights.mean()
+
+
+def _join(own: dict[str, float], public: Mapping[str, float]) -> None:
+    """Adds public texts to our own, at PUBLIC_SHARE of their weight in all."""
+    share = PUBLIC_SHARE * sum(own.values()) / max(sum(public.values()), 1e-9)
+    for text in sorted(public):
+        own[text] = own.get(text, 0.0) + public[text] * share
 
 
 def cross_fit(examples: Examples, kinds: Sequence[str]) -> dict[str, LinearModel]:
