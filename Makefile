@@ -41,4 +41,4 @@ clean:
 	rm -rf $(VENV) .lichen build dist
 
 models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again
-	$(BIN)/python -m lichen.run.build
+	$(BIN)/python -m lichen.run.build $(if $(PUBLIC_DATA),--public-data $(PUBLIC_DATA))

@@ -24,8 +24,9 @@ from lichen.detect.rules import RulesDetector, RuleSet, load_indicators
 from lichen.evaluate.metrics import carried_steps, found_steps, kind_weighed_share, permutation_check, sign_flip
 from lichen.evaluate.replay import labelled_rows, replay
 from lichen.evaluate.session import JUDGES
-from lichen.evaluate.tables import Judged, arm_row, over, ranking, render_claim, render_ranking
+from lichen.evaluate.tables import ArmRow, Judged, arm_row, over, ranking, render_claim, render_ranking
 from lichen.run import fit
+from lichen.run.public_sets import request_examples
 from lichen.run.recorded import MINUTES, Recorded, open_session
 
 ARMS = ("all", "rules", "generative", "discriminative")
@@ -49,6 +50,14 @@ def rules_with_sigmahq() -> RulesDetector:
     lists, _ = load_indicators([catalogue.content("indicators")])
     print(f"rules: {len(ours.rules)} ours, {len(fitting)} of SigmaHQ's for Linux, web, proxy and DNS")
     return RulesDetector(RuleSet((*ours.rules, *fitting), ours.refused), lists, MINUTES)
+
+
+def public() -> list[tuple[str, str]]:
+    """What the classifier learns from beside the lab."""
+    if not all(map(public_data.available, ("03_httpparams", "03_crs"))):
+        print("HttpParams and CRS are absent (LICHEN_PUBLIC_DATA): the classifier learns from the lab alone")
+        return []
+    return request_examples(public_data.PLACE)
 
 
 def could_fire(rules: RulesDetector, sessions: list[Recorded]) -> None:
@@ -132,6 +141,8 @@ def tables(
     print(f"all together against {rival}: {len(both['all'])} and {len(both[rival])} steps, sign-flip p = {p:.2f}")
     if times == 1:
         told(rows, pairs["all"], attacked)
+        if name == JUDGES[0]:
+            bars(rows)
 
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]
@@ -166,6 +177,10 @@ def told(rows, pair, attacked: Recorded) -> None:  # type: ignore[no-untyped-def
     scores = [b.log_odds for b in pair[0].beliefs]
     mean = permutation_check(scores, [(b.subject, b.window) in touched for b in pair[0].beliefs])
     print(f"permutation check: mean AUC {mean:.3f} ({'held' if abs(mean - 0.5) <= 0.02 else 'MISSED'})")
+
+
+def bars(rows: list[ArmRow]) -> None:
+    """The claim's bars, which are for the first judge alone: a later one is too small to set any."""
     share, false = rows[0].in_reach, [rows[0].false.n, rows[1].false.n]
     allowed = BAR_FALSE if rows[0].false.subject_hours < 50 else 18
     print(
@@ -186,7 +201,7 @@ def main() -> int:
     fit_on, calibrate_on, learn = (open_session(lab / name) for name in ("benign-fit", "benign-calibrate", "learn"))
     rules = rules_with_sigmahq()
     could_fire(rules, [fit_on, calibrate_on, learn])
-    judges, extra = fit.fit_judges(fit.learn_all(fit_on, learn), calibrate_on, learn, rules, say, ARMS)
+    judges, extra = fit.fit_judges(fit.learn_all(fit_on, learn, public()), calibrate_on, learn, rules, say, ARMS)
     for level in judges.decider.rates.per_level():
         print(
             f"  {level.level:<14} {level.rules:>4} rules, {level.silent:>4} silent: G {level.family_rate:.1e}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,13 +32,17 @@ def lint(
     companions: Annotated[
         bool, typer.Option("--companions", help="Ask for a hit, a miss and a near-miss beside each.")
     ] = False,
+    pipelines: options.Pipelines = None,
+    filters: options.Filters = None,
     output_as: options.Output = None,
     config: options.Config = None,
 ) -> int:
     """Every fault of the rules, with its place and remedy. Ends with 2 where one keeps a rule from running."""
+    from lichen.assemble import pipelines_of
     from lichen.detect.rules.lint import lint_rules
 
-    found = lint_rules(_folders(paths, config), companions)
+    settings = options.settings_of(config, pipelines=tuple(pipelines or ()), filters=tuple(filters or ()))
+    found = lint_rules(_folders(paths, config), companions, pipelines_of(settings), settings.filters)
     if output.wanted(output_as) is options.Format.ndjson:
         output.ndjson(found)
     elif found:
@@ -49,11 +54,18 @@ def lint(
 
 
 @app.command("test")
-def run_cases(paths: RulePaths = None, output_as: options.Output = None, config: options.Config = None) -> int:
+def run_cases(
+    paths: RulePaths = None,
+    pipelines: options.Pipelines = None,
+    output_as: options.Output = None,
+    config: options.Config = None,
+) -> int:
     """Run the hit, the miss and the near-miss that stand beside each rule. Ends with 2 where one is not as it says."""
+    from lichen.assemble import pipelines_of
     from lichen.detect.rules.companions import prove_rules
 
-    outcomes, faults = prove_rules(_folders(paths, config), {one.name: one for one in _lists(config)})
+    steps = pipelines_of(options.settings_of(config, pipelines=tuple(pipelines or ())))
+    outcomes, faults = prove_rules(_folders(paths, config), {one.name: one for one in _lists(config)}, steps)
     failed = [each for each in outcomes if not each.passed]
     rows = [{"state": "failed", "place": each.case.place, "fault": _said(each)} for each in failed]
     rows += [{"state": "error", "place": each.place, "fault": each.fault, "remedy": each.remedy} for each in faults]
@@ -66,12 +78,19 @@ def run_cases(paths: RulePaths = None, output_as: options.Output = None, config:
 
 
 @app.command("list")
-def list_rules(rules: options.Rules = None, output_as: options.Output = None, config: options.Config = None) -> int:
+def list_rules(
+    rules: options.Rules = None,
+    pipelines: options.Pipelines = None,
+    filters: options.Filters = None,
+    output_as: options.Output = None,
+    config: options.Config = None,
+) -> int:
     """The rules in force: those that ship, those of --rules, those born here."""
     from lichen.assemble import rules_of
     from lichen.detect.rules.lint import list_rules as rows_of
 
-    found = rules_of(options.settings_of(config, rules=tuple(rules or ()))).rules
+    chosen = {"rules": tuple(rules or ()), "pipelines": tuple(pipelines or ()), "filters": tuple(filters or ())}
+    found = rules_of(options.settings_of(config, **chosen)).rules
     rows = rows_of(found)
     if output.wanted(output_as) is options.Format.ndjson:
         output.ndjson(rows)
@@ -80,6 +99,20 @@ def list_rules(rules: options.Rules = None, output_as: options.Output = None, co
         output.table(columns, [[row[name] for name in columns] for row in rows])
     if found.refused:
         output.note(f"{len(found.refused)} refused; lichen rule lint says why")
+    for each in found.expired:
+        output.note(f"the filter {each.title!r} expired on {each.expires} and is not applied ({each.path}:{each.line})")
+    return OK
+
+
+@app.command("handbook")
+def write_handbook() -> int:
+    """The rules that ship, as the page docs/rules.md."""
+    from lichen import catalogue
+    from lichen.detect.rules import RuleSet
+    from lichen.detect.rules.handbook import handbook
+
+    folder = catalogue.content("rules")
+    sys.stdout.write(handbook(RuleSet.load([folder]).rules, folder))
     return OK
 
 
