@@ -33,6 +33,7 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp  ## each claim beside a floor or a peer measured in the same run
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/belief.py
+	$(BIN)/python benchmarks/oracle.py --pairs 1000000
 
 thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 	$(BIN)/python benchmarks/thesis.py

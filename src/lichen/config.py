@@ -20,7 +20,10 @@ class Settings(BaseModel):
 
     store: Path = Path(".lichen")
     rules: tuple[Path, ...] = ()
+    pipelines: tuple[Path, ...] = ()
+    filters: tuple[Path, ...] = ()
     indicators: tuple[Path, ...] = ()
+    warning_lists: tuple[Path, ...] = ()
     inventory: Path | None = None
     host: str | None = None
     timezone: str = "UTC"
@@ -32,6 +35,13 @@ class Settings(BaseModel):
     unusual_a_day: float = Field(default=3.0, gt=0)
     line_limit_bytes: int = Field(default=1 << 20, ge=1024)
     batch_bytes: int = Field(default=1 << 20, ge=4096)
+    mappings: tuple[Path, ...] = ()
+    sensor: str | None = None
+    format: str | None = None
+    archive_entries: int = Field(default=10_000, ge=1)
+    archive_nesting: int = Field(default=3, ge=1, le=16)
+    archive_limit_bytes: int = Field(default=64 << 30, ge=1 << 20)
+    archive_ratio: int = Field(default=500, ge=1)
 
 
 def load_settings(

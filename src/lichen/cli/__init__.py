@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lichen import __version__
-from lichen.cli import alert, doctor, learn, loop, model, rule, run, scan, signature
+from lichen.cli import alert, doctor, files, intel, learn, loop, model, rule, run, scan, signature, source
 from lichen.core.errors import LichenError
 
 USAGE_FAULT, OUR_FAULT = 3, 70  # a flag is a setting, so a wrong one is bad configuration; 70 is EX_SOFTWARE
@@ -31,6 +31,9 @@ app.add_typer(alert.app, name="alert")
 app.add_typer(rule.app, name="rule")
 app.add_typer(model.app, name="model")
 app.add_typer(signature.app, name="signature")
+app.add_typer(files.app, name="files")
+app.add_typer(intel.app, name="intel")
+app.add_typer(source.app, name="source")
 app.command("doctor")(doctor.doctor)
 app.command("loop")(loop.loop)
 

@@ -85,6 +85,13 @@ def ndjson(rows: Iterable[Any]) -> None:
         sys.stdout.flush()
 
 
+def json_array(rows: Iterable[Any]) -> None:
+    """All of them as one JSON array, in ASCII."""
+    with _unbroken():
+        sys.stdout.write(json.dumps([_plain(row) for row in rows], ensure_ascii=True, allow_nan=False, indent=1) + "\n")
+        sys.stdout.flush()
+
+
 def _plain(row: Any) -> Any:
     """Structs and the like as what JSON knows; a number that JSON does not know is null."""
     import msgspec

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import lichen.cli.alert_formats as formats
 import lichen.cli.options as options
 import lichen.cli.output as output
 
 if TYPE_CHECKING:
     from lichen.config import Settings
     from lichen.core.alert import Alert
+    from lichen.core.desk import Desk
     from lichen.run.scan import ScanReport
 
 OK, FOUND = 0, 1
@@ -32,13 +34,19 @@ class FailOn(StrEnum):
 def scan(
     paths: options.Paths,
     rules: options.Rules = None,
+    pipelines: options.Pipelines = None,
+    filters: options.Filters = None,
     store: options.Store = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep nothing once the scan has ended.")] = False,
-    output_as: options.Output = None,
+    output_as: formats.AlertOutput = None,
     inventory: options.Inventory = None,
     host: options.Host = None,
+    sensor: options.Sensor = None,
+    layout: options.Layout = None,
+    mapping: options.Mappings = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 where a record could not be read.")] = False,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="End with 1 where this was found.")] = None,
+    hits: Annotated[bool, typer.Option("--hits", help="Every rule hit as NDJSON and nothing else.")] = False,
     config: options.Config = None,
 ) -> int:
     """Read logs and say what stands out in them, and why.
@@ -49,34 +57,74 @@ def scan(
 
     if store is not None and no_store:
         raise ConfigError("both given", place="--store, --no-store", remedy="leave one out")
-    flags = {"rules": tuple(rules or ()), "inventory": inventory, "host": host}
+    flags = {
+        "rules": tuple(rules or ()),
+        "pipelines": tuple(pipelines or ()),
+        "filters": tuple(filters or ()),
+        "mappings": tuple(mapping or ()),
+        "sensor": sensor,
+        "format": layout,
+        "inventory": inventory,
+        "host": host,
+    }
+    if hits:
+        return _hits(options.settings_of(config, store=store, **flags), paths, output_as, strict, fail_on)
     if no_store:
         with tempfile.TemporaryDirectory(prefix="lichen-") as passing:
             return _scan(options.settings_of(config, store=Path(passing), **flags), paths, output_as, strict, fail_on)
     return _scan(options.settings_of(config, store=store, **flags), paths, output_as, strict, fail_on)
 
 
+def _hits(
+    settings: Settings, paths: list[str], output_as: formats.AlertFormat | None, strict: bool, fail_on: FailOn | None
+) -> int:
+    from lichen.cli.hits import print_hits
+    from lichen.core.errors import ConfigError
+
+    if output_as not in (None, formats.AlertFormat.ndjson):
+        raise ConfigError("hits are told as NDJSON only", place="--output", remedy="leave it out")
+    if fail_on not in (None, FailOn.rule, FailOn.any):
+        raise ConfigError("hits know no lanes", place="--fail-on", remedy="use --fail-on rule, or leave --hits out")
+    found, dead_letters = print_hits(settings, paths)
+    return FOUND if (fail_on and found) or (strict and dead_letters) else OK
+
+
 def _scan(
-    settings: Settings, paths: list[str], output_as: options.Format | None, strict: bool, fail_on: FailOn | None
+    settings: Settings, paths: list[str], output_as: formats.AlertFormat | None, strict: bool, fail_on: FailOn | None
 ) -> int:
     import lichen.run.scan as work
 
     with output.progress("reading") as progress:
         report = work.scan(settings, [Path(path) for path in paths], progress=progress)
-    told(report, output_as, settings.window_minutes)
+    if formats.written(report.alerts, output_as, lambda: _desk(settings)):
+        noted(report)
+    else:
+        told(report, formats.plain(output_as), settings.window_minutes)
     return ended(report, strict, fail_on)
 
 
 def told(report: ScanReport, output_as: options.Format | None, window_minutes: int) -> None:
     """Writes a scan's result to stdout, and what is said of the work to stderr."""
-    from lichen.web.words import counted
-
-    for line in report.notes:
-        output.note(line)
+    noted(report)
     if output.wanted(output_as) is options.Format.ndjson:
         output.ndjson([*({"type": "alert", **_record(alert)} for alert in report.alerts), _summary(report)])
     else:
         _table(report, window_minutes)
+
+
+def _desk(settings: Settings) -> Desk:
+    from lichen.assemble import open_platform
+    from lichen.run.desk import StoreDesk
+
+    return StoreDesk(open_platform(settings))
+
+
+def noted(report: ScanReport) -> None:
+    """Says on stderr what each file was taken for, and how many records could not be read."""
+    from lichen.web.words import counted
+
+    for line in report.notes:
+        output.note(line)
     if report.dead_letters:
         unreadable = counted(report.dead_letters, "unreadable record")
         output.note(f"{unreadable} set aside; lichen doctor PATH says where and why")

@@ -25,7 +25,8 @@ class Effect(msgspec.Struct, frozen=True):
 
 class Consequence(msgspec.Struct, frozen=True):
     """What an answer would do, computed before it is given. `quiet`: alerts of the last 30 days that would have been
-    quiet; `hidden`: confirmed attacks that would be hidden; `blind_to`: in words, what equal attack it would miss."""
+    quiet; `hidden`: confirmed attacks that would be hidden; `blind_to`: in words, what equal attack it would miss;
+    `notes`: how the alert, judged again, is not what is stored of it."""
 
     effects: tuple[Effect, ...]
     unchanged: str  # "the image and the fleet stay as they are"
@@ -33,6 +34,7 @@ class Consequence(msgspec.Struct, frozen=True):
     hidden: tuple[str, ...]
     blind_to: str
     summary: str
+    notes: tuple[str, ...] = ()
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -46,15 +48,19 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What the corner of every page says."""
+    """What the corner of every page says. What was not measured is named, and never told as 0."""
 
     sources: tuple[tuple[str, int, int], ...]  # (place, last event time µs, events)
     silent: tuple[str, ...]
     dead_letters: int
-    dropped: int
+    dropped: int | None  # None: not measured
     canaries_seen: int
-    canaries_sent: int
+    canaries_sent: int  # 0: none was sent
     events: int
+    canaries_time: int = 0  # of the last round, µs UTC
+    canaries_missed: tuple[str, ...] = ()  # paths and detectors that did not see theirs, with the reason
+    drops: tuple[tuple[str, int], ...] = ()  # (cause, records) that became no event
+    not_measured: tuple[str, ...] = ()
 
 
 class Desk(Protocol):

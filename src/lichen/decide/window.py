@@ -148,7 +148,7 @@ def _latest(rows: list[Evidence], at: Rows) -> tuple[list[Evidence], Rows]:
 
 
 def _completeness(row: Evidence) -> tuple[object, ...]:
-    """Most events first, then everything else that the row holds: two rows that differ never tie, whatever came first."""
+    """Most events first, then all else that the row holds: two rows that differ never tie, whatever came first."""
     return row.n_events, row.score_nats, msgspec.structs.astuple(row)[3:]
 
 

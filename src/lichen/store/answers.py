@@ -129,6 +129,13 @@ class Answers:
         with self.writing.begin() as connection:
             _trace(connection, time, by, action, what, body)
 
+    def last(self, action: str, most: int) -> list[Trace]:
+        """The newest lines of the audit trail of one action, newest first."""
+        table = schema.audit
+        query = sa.select(table).where(table.c.action == action).order_by(table.c.id.desc()).limit(most)
+        with self.reading.begin() as connection:
+            return [Trace(*row) for row in connection.execute(query)]
+
     def trail(self, after: int = 0) -> list[Trace]:
         """The audit trail in order. The database refuses to change or remove a line of it."""
         query = sa.select(schema.audit).where(schema.audit.c.id > after).order_by(schema.audit.c.id)

@@ -17,11 +17,18 @@ NODES_LIMIT = 100_000  # of one document, aliases followed: what a few nested al
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its data and, beside it, the node tree that knows the lines."""
+    """One YAML document: its data and, beside it, the node tree that knows the lines. `ordinal` counts from 1 within
+    the file."""
 
     path: Path
     data: dict[str, Any]
     node: yaml.MappingNode
+    ordinal: int = 1
+
+    @property
+    def name(self) -> str:
+        """What a rule without an id is called: its file, with a number from the second of a file on."""
+        return self.path.stem if self.ordinal == 1 else f"{self.path.stem}-{self.ordinal}"
 
     @property
     def line(self) -> int:
@@ -57,10 +64,11 @@ def line_of(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def read_documents(path: Path, text: str | None = None) -> Iterator[Document | RuleError]:
+def read_documents(path: Path, text: str | bytes | None = None) -> Iterator[Document | RuleError]:
     """The documents of a rule file, or of `text` as if it stood there; a fault ends the file with a RuleError."""
     try:
-        source = path.read_bytes() if text is None else text.encode("utf-8", "surrogatepass")
+        source = path.read_bytes() if text is None else text
+        source = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     except OSError as error:
         yield RuleError(f"cannot be read: {error.strerror}", place=str(path), remedy="check path and permissions")
         return
@@ -68,6 +76,7 @@ def read_documents(path: Path, text: str | None = None) -> Iterator[Document | R
         yield RuleError("the file is too large", place=str(path), limit=f"{FILE_LIMIT_BYTES} bytes", remedy="split it")
         return
     loader = yaml.CSafeLoader(source)
+    ordinal = 0
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -81,9 +90,10 @@ def read_documents(path: Path, text: str | None = None) -> Iterator[Document | R
             if data is None:  # an empty document, as a last `---` makes it
                 continue
             if not isinstance(node, yaml.MappingNode):
-                yield RuleError("a rule is a mapping", place=f"{path}:{line_of(node)}", remedy="see docs/rules.md")
+                yield RuleError("a rule is a mapping", place=f"{path}:{line_of(node)}", remedy="see docs/sigma.md")
                 return
-            yield Document(path, data, node)
+            ordinal += 1
+            yield Document(path, data, node, ordinal)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)

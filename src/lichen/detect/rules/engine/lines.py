@@ -1,0 +1,105 @@
+"""The engine's door: buffers of JSON lines in, (where the line begins, rule) out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lichen.core.logsources import LogSources
+from lichen.detect.rules.engine.kinds import Kinds
+from lichen.detect.rules.engine.passing_pure import PurePass
+from lichen.detect.rules.engine.routes import Routes, WindowsRoutes
+from lichen.detect.rules.engine.verdicts import Ints, Longs
+from lichen.detect.rules.engine.whole import Counted, WholeLines
+from lichen.detect.rules.judging import NamedList
+from lichen.detect.rules.kernels import fast_is_wanted
+from lichen.detect.rules.rule import Rule
+
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Rule `rules[i]` fires on the line that begins at byte `starts[i]`; by start, then by rule."""
+
+    starts: Longs
+    rules: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.starts.tolist(), self.rules.tolist(), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How often a rule fired, and what asking single values for it took. What it shares with others is not in it."""
+
+    hits: int
+    seconds: float
+
+
+class LineEngine:
+    """Compiled rules over JSON lines. `fast`: the twin in numba (None: where it is there); answers are the same.
+
+    Its memory of verdicts is a cache, bounded, and never changes what is answered. Raises KeyError if a rule reads an
+    indicator list that is not among `lists`.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        routes: Routes | LogSources,
+        lists: Mapping[str, NamedList] | None = None,
+        fast: bool | None = None,
+    ) -> None:
+        self.rules = tuple(rules)
+        self.is_fast = fast_is_wanted() if fast is None else fast
+        chosen = WindowsRoutes(routes) if isinstance(routes, LogSources) else routes
+        self._kinds = Kinds(self.rules, chosen, lists, self.is_fast)
+        self._counted = Counted()
+        self._fired = np.zeros(len(self.rules), dtype=np.int64)
+        self._pass = self._chosen_pass()
+
+    def _chosen_pass(self) -> PurePass | WholeLines:
+        if self.is_fast:
+            from lichen.detect.rules.engine.passing_fast import FastPass
+
+            return FastPass(self._kinds, self._counted)  # type: ignore[return-value]
+        return PurePass(self._kinds, self._counted)
+
+    def hits(self, buffer: bytes | bytearray | memoryview, base: int = 0) -> Hits:
+        """Every rule that fires on a line of the buffer, whose first byte stands at `base` of its stream. The buffer
+        holds whole lines; large ones (from 16 MiB) are judged in larger batches, and so faster."""
+        view = memoryview(buffer)
+        skipped = len(BOM) if base == 0 and bytes(view[: len(BOM)]) == BOM else 0
+        self._pass.feed(view[skipped:], base + skipped)
+        starts, rules = self._pass.taken()
+        order = np.lexsort((rules, starts))
+        self._fired += np.bincount(rules, minlength=len(self.rules))
+        return Hits(starts[order], rules[order])
+
+    def forget(self) -> None:
+        """Forgets every verdict; what was compiled stays."""
+        self._pass.forget()
+
+    @property
+    def counted(self) -> Counted:
+        """What became of the lines so far."""
+        return replace(self._counted)
+
+    @property
+    def remembered(self) -> int:
+        """How many projections are remembered now."""
+        return self._pass.remembered
+
+    def costs(self) -> tuple[Cost, ...]:
+        """What each rule did and cost so far, by its number."""
+        seconds = np.zeros(len(self.rules))
+        for kind in self._kinds.all:
+            if kind.judge is not None:
+                np.add.at(seconds, kind.judge.rules, kind.judge.seconds)
+        return tuple(Cost(int(n), float(s)) for n, s in zip(self._fired.tolist(), seconds.tolist(), strict=True))

@@ -1,0 +1,81 @@
+"""Sample events inside panther-analysis' rule tests (Apache-2.0), read where they lie; absent, tests skip.
+
+Many are cut short for their rule: fields that are no part of the rule are left out, the time among them, or it says
+"redacted". Those get one here, since an event without a time is a dead letter; nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lichen.collect.readers.times import any_time
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "07_panther.tar.xz"
+TIMES = {
+    "cloudtrail": "eventTime",
+    "kubernetes-audit": "requestReceivedTimestamp",
+    "okta": "published",
+    "github-audit": "created_at",
+    "google-workspace": "id",
+    "azure-signin": "time",
+    "azure-audit": "time",
+    "azure-activity": "time",
+    "gcp-audit": "timestamp",
+}
+MADE_UP_TIME = "2026-11-24T10:00:00Z"
+
+
+def _sensor_of(log: dict[str, Any], types: tuple[str, ...]) -> str | None:
+    """Whose event this is, by what panther says of it and by the names that only one sensor has."""
+    said = log.get("p_log_type") or (types[0] if len(types) == 1 else None)
+    names = {name.lower() for name in log}
+    if said in (None, "AWS.CloudTrail") and {"eventname", "awsregion"} <= names:
+        return "cloudtrail"
+    if {"objectRef", "verb"} <= log.keys() or (said == "Amazon.EKS.Audit" and log.get("kind") == "Event"):
+        return "kubernetes-audit"
+    if said in (None, "Okta.SystemLog") and {"eventtype", "actor", "outcome"} <= names:
+        return "okta"
+    if said == "GitHub.Audit" and "action" in log:
+        return "github-audit"
+    if said in (None, "GSuite.ActivityEvent") and isinstance(log.get("id"), dict) and "applicationName" in log["id"]:
+        return "google-workspace"
+    if said == "Azure.Audit":
+        category = str(log.get("category"))
+        return "azure-signin" if "SignInLogs" in category else "azure-audit" if category == "AuditLogs" else None
+    if said == "Azure.MonitorActivity" and "/" in str(log.get("operationName")) and log.get("resourceId"):
+        return "azure-activity"
+    return "gcp-audit" if "protoPayload" in log and "resource" in log else None
+
+
+@cache
+def samples() -> dict[str, list[dict[str, Any]]]:
+    """sensor -> its sample events, each with a time."""
+    if not ARCHIVE.exists():
+        pytest.skip("panther's sample events are not beside this clone (../shared/data/07_panther.tar.xz)")
+    found: dict[str, list[dict[str, Any]]] = {sensor: [] for sensor in TIMES}
+    with tarfile.open(ARCHIVE) as archive:
+        for member in archive:
+            if not member.name.endswith(".yml") or (file := archive.extractfile(member)) is None:
+                continue
+            rule = yaml.load(file.read(), Loader=yaml.CSafeLoader)
+            types = tuple(rule.get("LogTypes") or ()) if isinstance(rule, dict) else ()
+            for test in rule.get("Tests") or () if isinstance(rule, dict) else ():
+                log = json.loads(json.dumps(test.get("Log"), default=str))
+                if isinstance(log, dict) and (sensor := _sensor_of(log, types)) is not None:
+                    found[sensor].append(_with_time(log, sensor))
+    return found
+
+
+def _with_time(log: dict[str, Any], sensor: str) -> dict[str, Any]:
+    name = TIMES[sensor]
+    if sensor == "google-workspace":
+        return {**log, "id": {"time": MADE_UP_TIME, **log["id"]}}
+    said = next((log[each] for each in (name, name.lower()) if each in log), None)
+    return log if any_time(said) is not None else {**log, name: MADE_UP_TIME}

@@ -1,0 +1,53 @@
+"""Windows logs of others (mdecrevoisier/EVTX-to-MITRE-Attack, CC0), read where they lie; absent, tests skip."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import struct
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HEADER_BYTES, CHUNK_BYTES = 4096, 65536
+
+
+@cache
+def public_data() -> ModuleType:
+    """benchmarks/public_data.py, which knows where the public sets are."""
+    place = Path(__file__).parents[2] / "benchmarks" / "public_data.py"
+    spec = importlib.util.spec_from_file_location("public_data", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def unpacked(name: str) -> Path:
+    """The folder of a public set; skips the test where it is absent."""
+    if not public_data().available(name):
+        pytest.skip(f"the set {name} is not beside this clone (../shared/data)")
+    return Path(public_data().unpacked(name))
+
+
+@cache
+def windows_logs() -> list[Path]:
+    """The EVTX files of 02_evtx, each content once, the smallest first."""
+    found: dict[str, Path] = {}
+    for path in sorted(unpacked("02_evtx").rglob("*.evtx")):
+        found.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+    return sorted(found.values(), key=lambda path: (path.stat().st_size, path.name))
+
+
+def records_in(path: Path) -> int:
+    """How many records the headers of an EVTX file's chunks count."""
+    content = path.read_bytes()
+    count = 0
+    for start in range(HEADER_BYTES, len(content), CHUNK_BYTES):
+        if content[start : start + 8] == b"ElfChnk\0":
+            first, last = struct.unpack_from("<QQ", content, start + 8)
+            count += last - first + 1
+    return count
