@@ -34,6 +34,8 @@ bench: $(VENV)/dev.stamp  ## each claim beside a floor or a peer measured in the
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/belief.py
 	$(BIN)/python benchmarks/oracle.py --pairs 1000000
+	$(BIN)/python benchmarks/matcher.py
+	$(BIN)/python benchmarks/indicators.py
 
 thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 	$(BIN)/python benchmarks/thesis.py

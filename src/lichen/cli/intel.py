@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from lichen.config import Settings
     from lichen.run.feeds import Refreshed
 
-app = typer.Typer(
-    help="Indicators: addresses, domains, URLs, hashes known to be bad.", no_args_is_help=True
-)
+app = typer.Typer(help="Indicators: addresses, domains, URLs, hashes known to be bad.", no_args_is_help=True)
 FAULTS_SHOWN = 5
 
 AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Fetch from private addresses, and without TLS.")]

@@ -67,6 +67,7 @@ def load_yara(places: Iterable[Path], seconds: int = 10) -> tuple[YaraRules | No
             if path.stat().st_size > FILE_LIMIT_BYTES:
                 raise ValueError(f"larger than {FILE_LIMIT_BYTES} bytes")
             source = path.read_text(encoding="utf-8")
+            yara_x.Compiler(includes_enabled=False).add_source(source, origin=str(path))  # a wrong file gives no rule
             compiler.new_namespace(path.stem)
             compiler.add_source(source, origin=str(path))
             compiled += 1
