@@ -24,7 +24,7 @@ from lichen.detect.rules import RulesDetector, RuleSet, load_indicators
 from lichen.evaluate.metrics import carried_steps, found_steps, kind_weighed_share, permutation_check, sign_flip
 from lichen.evaluate.replay import labelled_rows, replay
 from lichen.evaluate.session import JUDGES
-from lichen.evaluate.tables import Judged, arm_row, over, ranking, render_claim, render_ranking
+from lichen.evaluate.tables import ArmRow, Judged, arm_row, over, ranking, render_claim, render_ranking
 from lichen.run import fit
 from lichen.run.recorded import MINUTES, Recorded, open_session
 
@@ -132,6 +132,8 @@ def tables(
     print(f"all together against {rival}: {len(both['all'])} and {len(both[rival])} steps, sign-flip p = {p:.2f}")
     if times == 1:
         told(rows, pairs["all"], attacked)
+        if name == JUDGES[0]:
+            bars(rows)
 
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]
@@ -166,6 +168,10 @@ def told(rows, pair, attacked: Recorded) -> None:  # type: ignore[no-untyped-def
     scores = [b.log_odds for b in pair[0].beliefs]
     mean = permutation_check(scores, [(b.subject, b.window) in touched for b in pair[0].beliefs])
     print(f"permutation check: mean AUC {mean:.3f} ({'held' if abs(mean - 0.5) <= 0.02 else 'MISSED'})")
+
+
+def bars(rows: list[ArmRow]) -> None:
+    """The claim's bars, which are for the first judge alone: a later one is too small to set any."""
     share, false = rows[0].in_reach, [rows[0].false.n, rows[1].false.n]
     allowed = BAR_FALSE if rows[0].false.subject_hours < 50 else 18
     print(

@@ -19,6 +19,7 @@ from lichen.collect.readers.making import CLASS_OF
 from lichen.core import ocsf
 from lichen.core.batch import LogSource
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 
 Document = dict[str, Any]
 Value = Callable[[Document], Any]
@@ -76,7 +77,7 @@ def load_mappings(folder: Path) -> tuple[SensorMapping, ...]:
 def load_mapping(path: Path) -> SensorMapping:
     """One mapping. Raises ConfigError with the place and the remedy."""
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        loaded = plain_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", place=str(path), remedy=REMEDY) from error
     try:
