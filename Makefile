@@ -43,5 +43,5 @@ thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 clean:
 	rm -rf $(VENV) .lichen build dist
 
-models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again
+models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again; PUBLIC_DATA=FOLDER adds public sets
 	$(BIN)/python -m lichen.run.build $(if $(PUBLIC_DATA),--public-data $(PUBLIC_DATA))

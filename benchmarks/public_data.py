@@ -6,11 +6,9 @@ checkout); where it is absent the callers say so and skip.
 
 from __future__ import annotations
 
-import csv
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 PLACE = Path(os.environ.get("LICHEN_PUBLIC_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data"))
@@ -54,11 +52,3 @@ def sigma_rules() -> list[Path]:
         for path in top.rglob("*")
         if path.is_dir() and path.name in {"linux", "web"} and "regression_data" not in path.parts
     )
-
-
-def http_parameters() -> Iterator[tuple[str, str]]:
-    """HttpParamsDataset (MIT): (value, norm | sqli | xss | path | cmdi) of its training part."""
-    (file,) = [path for path in unpacked("03_httpparams").rglob("*.csv") if "train" in path.name.lower()][:1]
-    with file.open(encoding="utf-8", errors="replace", newline="") as lines:
-        for row in csv.DictReader(lines):
-            yield row["payload"], row["attack_type"]

@@ -21,6 +21,7 @@ from lichen.core.doors import Detector
 from lichen.core.entity import Subject
 from lichen.core.evidence import Evidence
 from lichen.core.places import Places
+from lichen.core.plain_yaml import plain_yaml
 from lichen.decide.alerts import alerts
 from lichen.decide.decider import Decider
 from lichen.decide.priors import Priors
@@ -119,7 +120,7 @@ def open_platform(settings: Settings) -> Platform:
 
 def priors_of() -> Priors:
     """What is believed before anything is measured."""
-    return Priors.of(yaml.safe_load(catalogue.priors_file().read_text(encoding="utf-8")))
+    return Priors.of(plain_yaml(catalogue.priors_file().read_text(encoding="utf-8")))
 
 
 def inventory_of(settings: Settings) -> Inventory | None:
@@ -183,7 +184,7 @@ def _signature_files(store: Store) -> list[Path]:
     folder = store.folder / "signatures"
     for signature in signatures:
         folder.mkdir(parents=True, exist_ok=True)
-        told = yaml.safe_load(signature.sigma)
+        told = plain_yaml(signature.sigma)
         told["stage"] = signature.stage
         (folder / f"{signature.id}.yml").write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
     return [folder] if signatures else []

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 
 
 class Settings(BaseModel):
@@ -55,7 +56,7 @@ def load_settings(
     values: dict[str, Any] = {}
     if place.exists():
         try:
-            loaded = yaml.safe_load(place.read_text(encoding="utf-8")) or {}
+            loaded = plain_yaml(place.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as error:
             raise ConfigError(f"not YAML: {error}", place=str(place), remedy="mend the file") from error
         if not isinstance(loaded, dict):

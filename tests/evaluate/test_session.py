@@ -5,17 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from lichen.evaluate.session import load_session, stream_file
+from lichen.evaluate.session import JUDGES, load_session, stream_file
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDED = ("benign-fit", "benign-calibrate", "benign-held", "learn", "judge")
 
 
-def test_judge_is_the_one_whose_digest_stands_in_the_readme() -> None:
-    files = (ROOT / "lab" / "judge").iterdir()
+@pytest.mark.parametrize("name", JUDGES)
+def test_a_judge_is_the_one_whose_digest_stands_in_the_readme(name: str) -> None:
+    files = (ROOT / "lab" / name).iterdir()
     each = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     digest = hashlib.sha256("".join(f"{one}\n" for one in each).encode()).hexdigest()
     assert digest in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_later_judge_has_its_steps_all_labelled() -> None:
+    session = load_session(ROOT / "lab" / JUDGES[1])
+    assert len(session.counting) >= 40
+    assert session.hours * 60 >= 20
+    assert len(session.steps) >= 15
+    assert {step.id for step in session.steps} <= set(session.labels.values())
+    assert all(path.stat().st_size <= 3 << 20 for path in session.logs())
 
 
 @pytest.mark.parametrize("name", RECORDED)

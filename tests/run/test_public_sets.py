@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lichen.core.errors import InputError
-from lichen.detect.classifiers.train import PUBLIC_SHARE, Examples, _table
+from lichen.detect.classifiers.train import PUBLIC_SHARE, Examples, weighed
 from lichen.run.public_sets import request_examples
 
 CRS = """
@@ -70,13 +70,11 @@ def test_a_set_that_is_absent_is_named(tmp_path: Path) -> None:
 
 def test_public_texts_weigh_their_share_of_our_own_on_each_side() -> None:
     made = Examples({"ours": 4.0, "ours too": 16.0}, {"scan": {"probe": 1.0}})
-    alone = _table(made)[2].sum(), len(_table(made)[0])
     made.add_public("theirs", None)
     made.add_public("bad", "sqli")
     made.add_public("worse", "sqli")
-    texts, labels, weights = _table(made)
+    texts, labels, weights = weighed(made)
     weight = dict(zip(texts, weights / weights[texts.index("ours")] * 2, strict=True))
-    assert alone[1] == 3
     assert weight["theirs"] == pytest.approx(PUBLIC_SHARE * 6)
     assert weight["bad"] + weight["worse"] == pytest.approx(PUBLIC_SHARE * 6)
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())

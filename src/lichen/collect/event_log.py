@@ -20,6 +20,7 @@ import yaml
 
 from lichen.collect.values import Document, Value, as_text, only_keys, value
 from lichen.core.logsources import LogSources, load_logsources
+from lichen.core.plain_yaml import plain_yaml
 
 KEYS = frozenset({"channel", "event_id", "time", "fields", "message", "about", "leave", "of"})
 LOG, TIME = "@log", "@time"
@@ -131,7 +132,7 @@ def load_event_log(loaded: Any, folder: Path) -> tuple[EventLog, list[dict[str, 
         logsources=sources,
     )
     path = _content(folder, f"mappings/event_logs/{name}.yml")
-    described = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    described = plain_yaml(path.read_text(encoding="utf-8"))
     return log, list(_records(described))
 
 

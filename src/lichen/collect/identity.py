@@ -15,6 +15,7 @@ import yaml
 
 from lichen.collect.columns import Coded
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 from lichen.core.time import from_text
 
 MATCH_KEYS = ("container", "auid", "unit", "ip", "hostname", "file")  # the first that matches names the subject
@@ -82,7 +83,7 @@ def _most_exact_first(group: Group) -> tuple[int, int]:
 def load_inventory(path: Path) -> Inventory:
     """Read an inventory.yml. Raises ConfigError with the place and the remedy."""
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        loaded = plain_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", place=str(path), remedy=REMEDY) from error
     if not isinstance(loaded, dict) or not loaded.keys() <= {"subjects", "users", "people"}:

@@ -24,6 +24,7 @@ from lichen.collect.values import as_text as as_text
 from lichen.core import ocsf
 from lichen.core.batch import LogSource
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 
 REMEDY = "see docs/sources.md for the format of a mapping"
 KEYS = frozenset(
@@ -130,7 +131,7 @@ def _loaded(path: Path, modified: int, size: int) -> SensorMapping:
 def parse_mapping(text: str, name: str) -> SensorMapping:
     """The mapping that a text says. Raises ConfigError."""
     try:
-        return _mapping(yaml.load(text, Loader=yaml.CSafeLoader), Path(f"{name}.yml"))
+        return _mapping(plain_yaml(text), Path(f"{name}.yml"))
     except (ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
         raise ConfigError(f"not a mapping: {error}", place=name, remedy=REMEDY) from error
 
@@ -138,7 +139,7 @@ def parse_mapping(text: str, name: str) -> SensorMapping:
 def load_mapping(path: Path) -> SensorMapping:
     """One mapping. Raises ConfigError with the place and the remedy."""
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        loaded = plain_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", place=str(path), remedy=REMEDY) from error
     try:

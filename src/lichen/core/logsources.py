@@ -11,6 +11,7 @@ import yaml
 
 from lichen.core.batch import LogSource
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 
 REMEDY = "see content/logsources/windows.yml"
 _ENTRY_KEYS = frozenset({"channel", "event_id", "sources", "rename"})
@@ -56,7 +57,7 @@ def _said(offer: tuple[LogSource, Rename], others: Offered) -> bool:
 def load_logsources(path: Path) -> LogSources:
     """Read a file of log sources. Raises ConfigError with the place and the remedy."""
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        loaded = plain_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", place=str(path), remedy=REMEDY) from error
     if not isinstance(loaded, dict) or not loaded.keys() <= {"logsources", "values"}:

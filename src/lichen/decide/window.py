@@ -148,8 +148,8 @@ def _latest(rows: list[Evidence], at: Rows) -> tuple[list[Evidence], Rows]:
 
 
 def _completeness(row: Evidence) -> tuple[object, ...]:
-    """Most events first, then all else that the row holds: two rows that differ never tie, whatever came first."""
-    return row.n_events, row.score_nats, msgspec.structs.astuple(row)[3:]
+    """By events, then by everything that the row holds: two rows that differ never tie, in whatever order they came."""
+    return row.n_events, msgspec.structs.astuple(row)
 
 
 def _distinct(subject: Rows, window: Rows) -> tuple[Rows, Rows, Rows]:

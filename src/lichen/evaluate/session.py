@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from lichen.core.entity import Subject
 from lichen.core.errors import InputError
+from lichen.core.plain_yaml import plain_yaml
 from lichen.core.time import from_text
 
 COMPRESSED = (".xz", ".gz", ".zst")
@@ -120,7 +120,7 @@ def _labels(path: Path) -> dict[tuple[str, int], str]:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return plain_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError("no such file", place=str(path), remedy="name a folder that lab/record made") from error
 

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from lichen import catalogue
+from lichen import assemble, catalogue
 from lichen.core.doors import Detector
 from lichen.core.entity import Subject
 from lichen.core.evidence import Evidence
 from lichen.decide.calibrate import Calibration
 from lichen.decide.decider import Decider
-from lichen.decide.priors import Priors
 from lichen.decide.rules import RuleRates
 from lichen.detect.classifiers.linear import BehaviourClassifier, LinearModel
 from lichen.detect.classifiers.train import Examples, fit
@@ -52,12 +49,6 @@ class Judges:
 
     def detectors(self) -> list[Detector]:
         return [self.rules, *self.profiles.values(), self.classifier]
-
-
-def load_priors() -> Priors:
-    """settings/priors.yml, which stands beside the content that ships. Raises ConfigError."""
-    place = catalogue.priors_file()
-    return Priors.of(yaml.safe_load(place.read_text(encoding="utf-8")))
 
 
 def learn_all(fit_on: Recorded, attacked: Recorded, public: Sequence[tuple[str, str]] = ()) -> Learned:
@@ -133,7 +124,7 @@ def fit_judges(
     profiles, classifier = detectors_without(learned, None, rules)
     detectors: list[Detector] = [rules, *profiles.values(), classifier]
     benign, activity = counting(replay(calibrate_on.batches, detectors, calibrate_on.session, MINUTES), calibrate_on)
-    priors = load_priors().at(MINUTES)
+    priors = assemble.priors_of().at(MINUTES)
     rates = RuleRates.of_priors(priors, rules.rules.levels, able_on(rules, calibrate_on)).counted(benign, activity)
     base = Decider.of(priors, Calibration.fit(benign, activity), rates, MINUTES)
     whole = replay(attacked.batches, detectors, attacked.session, MINUTES)

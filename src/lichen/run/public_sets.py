@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import polars as pl
-import yaml
 
 from lichen.core.errors import InputError
+from lichen.core.plain_yaml import plain_yaml
 from lichen.detect.classifiers.text import mask, request_text
 
 ORDINARY = "norm"
@@ -53,7 +53,7 @@ def _regressions(folder: Path) -> Iterator[tuple[str, str]]:
         if _CRS_TESTS.search(name) is None:
             continue
         kind = name.split("-")[-1].partition("/")[0].lower()
-        for test in yaml.load(raw, Loader=yaml.CSafeLoader).get("tests", ()):
+        for test in plain_yaml(raw).get("tests", ()):
             for stage in test["stages"]:
                 text = _request(stage["input"])
                 if text is not None:

@@ -76,7 +76,7 @@ def fit(examples: Examples, card: Mapping[str, Any] | None = None) -> LinearMode
         raise ModelError(
             "training needs scikit-learn", place="lichen[train]", remedy="pip install 'lichen[train]'"
         ) from error
-    texts, labels, weights = _table(examples)
+    texts, labels, weights = weighed(examples)
     if not {0, 1} <= set(labels.tolist()):
         raise ModelError(
             "examples of one side only", place="classifier.behaviour", remedy="give attacks and benign events"
@@ -98,7 +98,7 @@ def fit(examples: Examples, card: Mapping[str, Any] | None = None) -> LinearMode
     return LinearModel(used[kept].astype(np.int64), weight[kept], float(model.intercept_[0]), about)
 
 
-def _table(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def weighed(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Texts, labels and weights: the attack side weighs every kind alike, benign the square root of its count; public
     sets weigh PUBLIC_SHARE of that together; and the two sides weigh the same in all."""
     benign = {text: count**0.5 for text, count in examples.benign.items()}
@@ -111,8 +111,8 @@ def _table(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndar
     scale = sum(benign.values()) / max(sum(attack.values()), 1e-9)
     attack = {text: weight * scale for text, weight in attack.items()}
     public = {text: 1 / len(texts) for texts in examples.public_attack.values() for text in texts}
-    _join(attack, public)
-    _join(benign, dict.fromkeys(examples.public_benign, 1.0))
+    _join_public(attack, public)
+    _join_public(benign, dict.fromkeys(examples.public_benign, 1.0))
     texts = [*benign, *attack]
     labels = np.array([0] * len(benign) + [1] * len(attack))
     weights = np.array([*benign.values(), *attack.values()])
@@ -121,7 +121,7 @@ def _table(examples: Examples) -> tuple[list[str], np.ndarray[Any, Any], np.ndar
     return texts, labels, weights / weights.mean()
 
 
-def _join(own: dict[str, float], public: Mapping[str, float]) -> None:
+def _join_public(own: dict[str, float], public: Mapping[str, float]) -> None:
     """Adds public texts to our own, at PUBLIC_SHARE of their weight in all."""
     share = PUBLIC_SHARE * sum(own.values()) / max(sum(public.values()), 1e-9)
     for text in sorted(public):

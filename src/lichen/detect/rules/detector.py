@@ -118,9 +118,7 @@ class _Always:
         return self.words
 
 
-def _version(
-    rules: RuleSet, indicators: Sequence[IndicatorList], minutes: int, baseline: Baseline | None
-) -> str:
+def _version(rules: RuleSet, indicators: Sequence[IndicatorList], minutes: int, baseline: Baseline | None) -> str:
     """What was in force, in 12 hexadecimal digits: rules as they were compiled, lists by what they hold."""
     digest = hashlib.blake2b(digest_size=6)
     digest.update(f"{minutes}\0{rules.digest}".encode())

@@ -41,6 +41,7 @@ from sigma.types import (
 )
 
 from lichen.core.errors import ConfigError
+from lichen.core.plain_yaml import plain_yaml
 from lichen.detect.rules.algebra import NEVER, AllOf, AnyOf, Exists, How, Leaf, Node, Not, SameAs, TimePart, joined
 from lichen.detect.rules.modifiers import PLACEHOLDERS, compared, condition_of, pattern_of, text_of_value, within
 from lichen.detect.rules.spellings import Unfit
@@ -73,7 +74,7 @@ def load_pipeline(path: Path) -> Pipeline:
     if len(text) > FILE_LIMIT_BYTES:
         raise ConfigError("too large", place=place, limit=f"{FILE_LIMIT_BYTES} bytes", remedy="split it")
     try:
-        data = yaml.safe_load(text)
+        data = plain_yaml(text)
         if not isinstance(data, dict):
             raise ConfigError("not a mapping", place=place, remedy=remedy)
         _refuse_queries(data, place)

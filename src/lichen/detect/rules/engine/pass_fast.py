@@ -188,6 +188,7 @@ edge_of: Any = compiled(
     f"i8({i4}, {i4}, {i4}, {u8}, {u8}, {i4}, {u1}, {u1}, i8, i8, i8)",
 )(_edge)
 
+
 @compiled(f"b1({DATA}, i8, i8)", f"b1({u1}, i8, i8)")
 def has_escape(data: Any, begin: int, end: int) -> bool:
     """Whether a backslash is among the bytes."""
@@ -218,7 +219,9 @@ def line_read(
         return -1
     at += 1
     depth, node, listed = 0, 0, False
-    state = 0  # 0: behind {, 1: behind a comma in an object, 2: behind [, 3: behind a comma in a list, 4: behind a value
+    state = (
+        0  # 0: behind {, 1: behind a comma in an object, 2: behind [, 3: behind a comma in a list, 4: behind a value
+    )
     while True:
         byte = data[at]
         if byte == 32:
@@ -333,7 +336,6 @@ def line_read(
             at += 4
         else:
             return -1
-
 
 
 HELD = f"{i8}, {i8}, {i8}, {u1}"
@@ -528,7 +530,9 @@ def lines_passed(
             elif (
                 counters[KINDS] == len(kind_numbers)
                 or words > len(kind_arena)
-                or (high and not all_utf8(data, route, 0, len(route), line, slot_seen, slot_start, slot_end, slot_holds))
+                or (
+                    high and not all_utf8(data, route, 0, len(route), line, slot_seen, slot_start, slot_end, slot_holds)
+                )
             ):
                 plain = False
             else:
@@ -540,11 +544,24 @@ def lines_passed(
                 return NEW_KIND, at
         if plain and kind_modes[kind] == VOID:
             counters[VOIDS] += 1
-        elif plain and kind_modes[kind] == REMEMBERED and not (
-            kind_probes[2 * kind] < kind_probes[2 * kind + 1]
-            and may_hold_keyword(
-                data, at, stop, kind_probes[2 * kind], kind_probes[2 * kind + 1], pairs, probe_firsts, offsets,
-                keyword_starts, keyword_ends, keyword_texts,
+        elif (
+            plain
+            and kind_modes[kind] == REMEMBERED
+            and not (
+                kind_probes[2 * kind] < kind_probes[2 * kind + 1]
+                and may_hold_keyword(
+                    data,
+                    at,
+                    stop,
+                    kind_probes[2 * kind],
+                    kind_probes[2 * kind + 1],
+                    pairs,
+                    probe_firsts,
+                    offsets,
+                    keyword_starts,
+                    keyword_ends,
+                    keyword_texts,
+                )
             )
         ):
             first, last = kind_firsts[kind], kind_lasts[kind]

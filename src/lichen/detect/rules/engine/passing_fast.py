@@ -10,11 +10,15 @@ import numpy as np
 from lichen.detect.rules.engine.documents import DOTS_LIMIT, is_indexed, splits_of
 from lichen.detect.rules.engine.judge import ROWS_LIMIT
 from lichen.detect.rules.engine.kinds import KINDS_LIMIT, Kind, Kinds
+from lichen.detect.rules.engine.line_ends import first_end, last_end
 from lichen.detect.rules.engine.pass_fast import (
     DONE,
     ENTRIES,
     EVENTS,
     FULL,
+    K1,
+    K2,
+    K3,
     KINDS,
     NEW_KIND,
     ODD,
@@ -23,13 +27,9 @@ from lichen.detect.rules.engine.pass_fast import (
     VOIDS,
     WHOLE,
     WORDS,
-    K1,
-    K2,
-    K3,
     lines_passed,
     marks_of,
 )
-from lichen.detect.rules.engine.line_ends import first_end, last_end
 from lichen.detect.rules.engine.probes import Probes, commonness
 from lichen.detect.rules.engine.values_fast import Columns
 from lichen.detect.rules.engine.verdicts import Ints, Longs, Verdicts

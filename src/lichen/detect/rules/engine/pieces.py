@@ -76,9 +76,7 @@ def needed_of(hows: list[How]) -> Flags:
     return np.array([flags[how] for how in hows], dtype=np.uint8)
 
 
-def matched_by_line(
-    matcher: Matcher, needed: Flags, data: Bytes, starts: Offsets, ends: Offsets, fast: bool
-) -> Pairs:
+def matched_by_line(matcher: Matcher, needed: Flags, data: Bytes, starts: Offsets, ends: Offsets, fast: bool) -> Pairs:
     """Every (value, number) that holds, as `Matcher.match` says it; `needed` by number."""
     if fast:
         from lichen.detect.rules.engine.pieces_fast import pieces_of as split

@@ -50,11 +50,18 @@ def are_same(data: Any, first: int, second: int, length: int) -> bool:
     return (word(data, first + at) & mask) == (word(data, second + at) & mask)
 
 
-@compiled(
-    "Tuple((i8, i8))(u1[::1], i8[::1], i8[::1], i4[::1], u8[::1], i4[::1], i4[::1], u1[::1], i8[::1], i8[::1])"
-)
+@compiled("Tuple((i8, i8))(u1[::1], i8[::1], i8[::1], i4[::1], u8[::1], i4[::1], i4[::1], u1[::1], i8[::1], i8[::1])")
 def split(
-    data: Any, starts: Any, ends: Any, table: Any, hashes: Any, owner: Any, codes: Any, flags: Any, firsts: Any, lasts: Any
+    data: Any,
+    starts: Any,
+    ends: Any,
+    table: Any,
+    hashes: Any,
+    owner: Any,
+    codes: Any,
+    flags: Any,
+    firsts: Any,
+    lasts: Any,
 ) -> Any:
     """(lines, distinct lines); there is room for all."""
     lines, texts = 0, 0

@@ -121,9 +121,7 @@ class GivenRoutes:
     def readings(self, said: Said) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         by_name = dict(zip(self.fields, said, strict=True))
         holding = [
-            route.reading
-            for route in self._routes
-            if all(by_name[name] == text for name, text in route.conditions)
+            route.reading for route in self._routes if all(by_name[name] == text for name, text in route.conditions)
         ]
         return tuple(holding), self.fields
 

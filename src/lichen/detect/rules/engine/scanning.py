@@ -93,9 +93,7 @@ class _Literals:
         self._needed = needed_of([how for how, _, _ in order])
         self._by_line = not any("\n" in text for _, text, _ in order)
         self._fast = matchers.fast
-        self._more = [
-            (place, number) for place, literal in enumerate(order) for number in wanted[literal][1:]
-        ]
+        self._more = [(place, number) for place, literal in enumerate(order) for number in wanted[literal][1:]]
 
     def pairs(self, values: Values) -> list[Pairs]:
         if self._matcher is None:
@@ -142,7 +140,9 @@ class _Patterns:
                 scan(text, match_event_handler=note, context=piece)
         found: list[Pairs] = [(np.array(pieces, dtype=np.int32), self._numbers[np.array(which, dtype=np.int64)])]
         if odd:
-            found.append((np.repeat(np.array(odd, dtype=np.int32), len(self._numbers)), np.tile(self._numbers, len(odd))))
+            found.append(
+                (np.repeat(np.array(odd, dtype=np.int32), len(self._numbers)), np.tile(self._numbers, len(odd)))
+            )
         return found
 
 
@@ -190,5 +190,3 @@ class _Networks:
         pairs: list[Pairs] = [(np.array(pieces, dtype=np.int32)[rows], self._numbers[columns])]
         pairs.append((np.array([p for p, _ in found], dtype=np.int32), np.array([n for _, n in found], dtype=np.int32)))
         return pairs
-
-

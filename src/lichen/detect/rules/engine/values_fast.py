@@ -54,7 +54,11 @@ def unescaped(raw: Any, at: int, end: int, out: Any, to: int) -> int:
                 out[to], out[to + 1] = 0xC0 | (value >> 6), 0x80 | (value & 63)
                 to += 2
             else:
-                out[to], out[to + 1], out[to + 2] = 0xE0 | (value >> 12), 0x80 | ((value >> 6) & 63), 0x80 | (value & 63)
+                out[to], out[to + 1], out[to + 2] = (
+                    0xE0 | (value >> 12),
+                    0x80 | ((value >> 6) & 63),
+                    0x80 | (value & 63),
+                )
                 to += 3
             continue
         if byte == 110:
@@ -72,7 +76,9 @@ def unescaped(raw: Any, at: int, end: int, out: Any, to: int) -> int:
     return to
 
 
-@compiled("Tuple((i8, i8))(u8[::1], u1[::1], i8[::1], i8, i8[::1], i8[::1], i8[::1], i4[::1], u1[::1], i8[::1], i8[::1])")
+@compiled(
+    "Tuple((i8, i8))(u8[::1], u1[::1], i8[::1], i8, i8[::1], i8[::1], i8[::1], i4[::1], u1[::1], i8[::1], i8[::1])"
+)
 def distinct(
     arena: Any, raw: Any, records: Any, column: int, bodies: Any, table: Any, firsts: Any, codes: Any, data: Any,
     starts: Any, ends: Any,

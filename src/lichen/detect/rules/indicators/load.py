@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from lichen.core.errors import RuleError
+from lichen.core.plain_yaml import plain_yaml
 from lichen.detect.rules.indicators.collected import Collected
 from lichen.detect.rules.indicators.entry import About
 from lichen.detect.rules.indicators.lists import IndicatorList
@@ -136,7 +137,7 @@ def _beside(path: Path) -> dict[str, Any]:
     place = path.with_name(path.stem + ABOUT)
     if not place.is_file():
         return {}
-    told = yaml.safe_load(place.read_text(encoding="utf-8")) or {}
+    told = plain_yaml(place.read_text(encoding="utf-8")) or {}
     if not isinstance(told, dict) or not told.keys() <= set(About.__dataclass_fields__):
         raise ValueError(f"{place.name} may say only: {', '.join(About.__dataclass_fields__)}")
     return told
