@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lichen.collect.values import Document, Value, as_text, only_keys, value
 from lichen.core.logsources import LogSources, load_logsources
 from lichen.core.plain_yaml import plain_yaml

@@ -21,7 +21,7 @@ from lichen.detect.rules.algebra import (
     predicates_of,
     settled,
 )
-from lichen.detect.rules.engine.routes import Reading, Said, distinct
+from lichen.detect.rules.engine.routes import Reading, distinct
 from lichen.detect.rules.judging import Judge
 from lichen.detect.rules.rule import Rule
 

@@ -9,6 +9,7 @@ from lichen.detect.rules.algebra import Glob, Predicate, Text, fields_of, predic
 from lichen.detect.rules.engine.documents import Document, Texts, texts_under
 from lichen.detect.rules.engine.folding import folded
 from lichen.detect.rules.engine.judge import KindJudge
+from lichen.detect.rules.engine.probes import raw_of
 from lichen.detect.rules.engine.routes import Reading, Routes, Said
 from lichen.detect.rules.engine.scanning import Matchers, literal_of
 from lichen.detect.rules.judging import Judge, NamedList, judge_of
@@ -20,14 +21,14 @@ KINDS_LIMIT = 4096  # told apart by what their route fields say; more share a ki
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """Lines that the same rules read in the same way. `fields` are the line's own names that rules read; `judge` is
-    None where no rule can fire. `keywords` are the literals of which one must stand in the text of a line before a
+    None where no rule can fire. `raw` are the bytes of which some must stand in a line, in any case, before a
     rule with keywords might fire or be kept from it; None: every line must be asked."""
 
     number: int
     fields: tuple[str, ...]
     places: tuple[int, ...]
     judge: KindJudge | None
-    keywords: frozenset[tuple[str, bool]] | None = frozenset()
+    raw: frozenset[bytes] | None = frozenset()
 
     def texts(self, document: Document) -> tuple[Texts | None, ...]:
         """What a document says under each of the fields."""
@@ -86,7 +87,9 @@ class Kinds:
         judge = KindJudge(folding, self._judge, self._matchers, self.fast)
         fields = tuple(dict.fromkeys(column.name for column in judge.columns))
         places = tuple(fields.index(column.name) for column in judge.columns)
-        kind = Kind(len(self.all), fields, places, judge, _keywords(judge))
+        keywords = _keywords(judge)
+        raw = None if keywords is None else raw_of(keywords)
+        kind = Kind(len(self.all), fields, places, judge, raw)
         self.all.append(kind)
         return kind
 

@@ -174,7 +174,7 @@ class FastPass:
             if kind.judge is None:
                 self._modes.append(VOID)
             else:
-                probed = kind.keywords is not None and self._probes.add(kind.number, kind.keywords, self._commonness)
+                probed = kind.raw is not None and self._probes.add(kind.number, kind.raw, self._commonness)
                 self._modes.append(REMEMBERED if probed and not indexed else WHOLE)
         self._kind_arrays = (
             np.array([first for first, _ in self._bounds], dtype=np.int32),

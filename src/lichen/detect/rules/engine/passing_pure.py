@@ -6,33 +6,38 @@ whether the guess was right; if not, or if a field is not plain, the line is rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import hyperscan
 import msgspec
 import numpy as np
 
-from lichen.detect.rules.engine.documents import document_of, is_indexed
+from lichen.detect.rules.engine.decoding import decoder_of, plain_below
+from lichen.detect.rules.engine.documents import DOTS_LIMIT, document_of, is_indexed
 from lichen.detect.rules.engine.judge import ROWS_LIMIT
 from lichen.detect.rules.engine.kinds import KINDS_LIMIT, Kind, Kinds
 from lichen.detect.rules.engine.line_ends import first_end, last_end
-from lichen.detect.rules.engine.probes import commonness, database_of, raw_of
+from lichen.detect.rules.engine.probes import Parts, commonness
 from lichen.detect.rules.engine.values import Values, laid_out
 from lichen.detect.rules.engine.verdicts import Ints, Longs, Verdicts
 from lichen.detect.rules.engine.whole import CHARACTERS_LIMIT, ENTRIES_LIMIT, Counted, WholeLines
 from lichen.detect.rules.event_fields import text_of
 
 CHUNK = 1 << 18
+KEYWORDS_LIMIT = 32  # of one kind; lines of kinds with more are read whole
 UNKNOWN = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Guess:
-    """How lines that begin to look like this are decoded; it fails where they turn out to be another kind."""
+    """How lines that begin to look like this are decoded; it fails where they turn out to be another kind. `parts` are
+    those of its keywords."""
 
     kind: Kind
-    decode: Any
+    decode: Callable[[bytes], Any]
+    flat: Callable[[Any], tuple[Any, ...]]
+    parts: frozenset[int] = frozenset()
 
 
 class PurePass:
@@ -41,11 +46,14 @@ class PurePass:
     def __init__(self, kinds: Kinds, counted: Counted) -> None:
         self._kinds, self._counted = kinds, counted
         self._whole = WholeLines(kinds, counted)
-        self._marks = [f'"{name}":'.encode() for name in kinds.routes.marks]
-        self._guesses: dict[tuple[bytes, ...], Guess | None] = {}
+        self._guides = [
+            (number, [f'"{name.rpartition(".")[2]}":'.encode() for name in guide])
+            for number, guide in enumerate(kinds.routes.guides)
+        ]
+        self._guesses: dict[tuple[Any, ...], Guess | None] = {}
         self._keywords: set[bytes] = set()
         self._commonness: Any = None
-        self._database: Any = None
+        self._parts: Parts | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -86,7 +94,7 @@ class PurePass:
         if self._commonness is None:
             self._commonness = commonness(np.frombuffer(chunk, dtype=np.uint8))
         flagged = self._flagged(chunk)
-        marks, guesses, known, whole = self._marks, self._guesses, self._entries, self._whole.take
+        guides, guesses, known, whole = self._guides, self._guesses, self._entries, self._whole.take
         starts, events = self._starts, self._events
         lines = void = at = 0
         for line in chunk.split(b"\n"):
@@ -95,17 +103,25 @@ class PurePass:
             if not line or line == b"\r":
                 continue
             lines += 1
-            said = []
-            for mark in marks:
-                place = line.find(mark) + len(mark)
-                said.append(line[place : line.find(b",", place)])
-            key = tuple(said)
-            guess = guesses.get(key, UNKNOWN)
+            guess: Any = None
+            for guide, marks in guides:
+                said: list[Any] = [guide]
+                for mark in marks:
+                    place = line.find(mark)
+                    if place < 0:
+                        break
+                    place += len(mark)
+                    said.append(line[place : line.find(b",", place)])
+                else:
+                    key = tuple(said)
+                    guess = guesses.get(key, UNKNOWN)
+                    break
             if guess is UNKNOWN:
-                database, guess = self._database, self._guess(key, line)
-                if database is not self._database:
+                parts = self._parts
+                guess = self._guess(key, line)
+                if parts is not self._parts:
                     flagged = self._flagged(chunk)
-            if guess is None or (flagged and start in flagged):
+            if guess is None or (start in flagged and not guess.parts.isdisjoint(flagged[start])):
                 whole(base + start, line)
                 continue
             try:
@@ -118,71 +134,66 @@ class PurePass:
                 continue
             entry = known.get(decoded)
             if entry is None:
-                entry = self._entry(guess.kind, decoded)
+                entry = self._entry(guess, decoded)
             starts.append(base + start)
             events.append(entry)
         self._counted.lines += lines
         self._counted.void += void
 
-    def _guess(self, key: tuple[bytes, ...], line: bytes) -> Guess | None:
+    def _guess(self, key: tuple[Any, ...], line: bytes) -> Guess | None:
         """What lines with these bytes behind their marks are, learnt from one of them."""
         document = document_of(line)
-        if document is None or not self._marks or len(self._guesses) >= KINDS_LIMIT:
+        if document is None or len(self._guesses) >= KINDS_LIMIT:
             return None
-        kind = self._kinds.of(self._kinds.said_by(document))
-        names = self._kinds.routes.marks
-        values = [document.get(name) for name in names]
-        plain = all(isinstance(value, str | int) and not isinstance(value, bool) for value in values)
+        routes = self._kinds.routes
+        said = self._kinds.said_by(document)
+        readings, deciding = routes.readings(said)
+        names = routes.guides[key[0]]
+        values = {name: plain_below(document, name) for name in names}
         guess = None
-        if plain and self._is_told_by(kind, document) and self._is_plain(kind):
-            guess = Guess(kind, _decoder(kind, dict(zip(names, values, strict=True))))
+        if readings and set(deciding) == set(names) and None not in values.values():
+            kind = self._kinds.of(said)
+            if self._is_plain(kind):
+                others = [name for name in routes.fields if name not in names and name not in kind.fields]
+                guess = Guess(kind, *decoder_of(kind.fields, values, others))
+                if kind.raw and self._parts is not None:
+                    guess.parts = self._parts.of(kind.raw)
         self._guesses[key] = guess
         return guess
 
-    def _is_told_by(self, kind: Kind, document: dict[str, Any]) -> bool:
-        """Whether the marks alone decide that a line is of this kind."""
-        said = self._kinds.said_by(document)
-        readings, deciding = self._kinds.routes.readings(said)
-        return bool(readings) and set(deciding) <= set(self._kinds.routes.marks)
-
     def _is_plain(self, kind: Kind) -> bool:
-        if kind.judge is None:
-            return True
-        if any("." in name or is_indexed(name) for name in kind.fields) or kind.keywords is None:
+        """Whether lines of the kind can be decoded; its keywords are looked for from now on."""
+        if any(is_indexed(name) or name.count(".") >= DOTS_LIMIT for name in kind.fields):
             return False
-        raw = raw_of(kind.keywords)
-        if raw is None:
+        if kind.raw is None or len(kind.raw) > KEYWORDS_LIMIT:
             return False
-        if not raw <= self._keywords:
-            self._keywords |= raw
-            self._database = database_of(self._keywords, self._commonness)
+        if not kind.raw <= self._keywords:
+            self._keywords |= kind.raw
+            self._parts = Parts(self._keywords, self._commonness)
+            for guess in self._guesses.values():
+                if guess is not None and guess.kind.raw:
+                    guess.parts = self._parts.of(guess.kind.raw)
         return True
 
-    def _flagged(self, chunk: bytes) -> frozenset[int]:
-        """Where the lines begin in which keywords may stand."""
-        if self._database is None:
-            return frozenset()
-        ends: list[int] = []
+    def _flagged(self, chunk: bytes) -> dict[int, set[int]]:
+        """Parts of keywords by the begin of the line in which they stand."""
+        flagged: dict[int, set[int]] = {}
+        for part, end in self._parts.found_in(chunk) if self._parts is not None else ():
+            flagged.setdefault(chunk.rfind(b"\n", 0, end) + 1, set()).add(part)
+        return flagged
 
-        def note(pattern: int, start: int, end: int, flags: int, context: object) -> None:
-            ends.append(end)
-
-        self._database.scan(chunk, match_event_handler=note)
-        return frozenset(chunk.rfind(b"\n", 0, end) + 1 for end in ends)
-
-    def _entry(self, kind: Kind, decoded: Any) -> int:
+    def _entry(self, guess: Guess, decoded: Any) -> int:
         entry = self._entries[decoded] = len(self._entries)
         self._characters += 256
-        pending = self._pending.setdefault(kind.number, [])
-        pending.append((entry, decoded))
+        pending = self._pending.setdefault(guess.kind.number, [])
+        pending.append((entry, guess.flat(decoded)))
         if len(pending) == ROWS_LIMIT:
-            self._judge(kind, self._pending.pop(kind.number))
+            self._judge(guess.kind, self._pending.pop(guess.kind.number))
         return entry
 
-    def _judge(self, kind: Kind, pending: list[tuple[int, Any]]) -> None:
+    def _judge(self, kind: Kind, pending: list[tuple[int, tuple[Any, ...]]]) -> None:
         assert kind.judge is not None
-        rows = [msgspec.structs.astuple(decoded) for _, decoded in pending]
-        columns = [plain_values(column) for column in zip(*rows, strict=True)][: len(kind.fields)]
+        columns = [plain_values(column) for column in zip(*(values for _, values in pending), strict=True)]
         self._characters += sum(len(column.data) for column in columns)
         fired = kind.judge.fired([columns[place] for place in kind.places], len(pending))
         self._verdicts.set(np.array([entry for entry, _ in pending], dtype=np.int64), *fired)
@@ -203,22 +214,6 @@ class PurePass:
         found = [*self._found, self._whole.taken()]
         self._found = []
         return np.concatenate([starts for starts, _ in found]), np.concatenate([rules for _, rules in found])
-
-
-def _decoder(kind: Kind, expected: dict[str, Any]) -> Any:
-    """Decodes lines of a kind, and fails on others: the marks are typed as what they must say."""
-    names = [*kind.fields, *(name for name in expected if name not in kind.fields)]
-    members: list[Any] = []
-    for place, name in enumerate(names):
-        if name in expected:
-            members.append((f"c{place}", Literal[expected[name]]))
-        else:
-            members.append((f"c{place}", str | int | None, None))
-    renamed = {f"c{place}": name for place, name in enumerate(names)}
-    line = msgspec.defstruct(
-        f"Kind{kind.number}", members, rename=renamed, frozen=True, gc=False, kw_only=True, eq=True
-    )
-    return msgspec.json.Decoder(line).decode
 
 
 def plain_values(column: tuple[Any, ...]) -> Values:

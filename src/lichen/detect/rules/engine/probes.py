@@ -28,13 +28,15 @@ def commonness(sample: npt.NDArray[np.uint8]) -> Commonness:
     return np.bincount(folded[:-1] * 256 + folded[1:], minlength=1 << 16)
 
 
-def raw_of(keywords: Keywords) -> set[bytes] | None:
+def raw_of(keywords: Keywords) -> frozenset[bytes] | None:
     """The bytes to look for; None where looking for bytes does not do: beyond ASCII, or too short."""
     texts = {fold(text) for text, _ in keywords}
-    return {text.encode() for text in texts} if all(text.isascii() and len(text) > 1 for text in texts) else None
+    return (
+        frozenset(text.encode() for text in texts) if all(text.isascii() and len(text) > 1 for text in texts) else None
+    )
 
 
-def pairs_for(keywords: set[bytes], common: Commonness | None) -> dict[bytes, bytes]:
+def pairs_for(keywords: Iterable[bytes], common: Commonness | None) -> dict[bytes, bytes]:
     """A pair for each keyword: few of them, and rare ones."""
     open_, chosen = set(keywords), {}
     while open_:
@@ -66,12 +68,9 @@ class Probes:
         self._known: dict[frozenset[bytes], tuple[int, int]] = {}
         self.arrays = self._laid_out()
 
-    def add(self, kind: int, keywords: Keywords, common: Commonness | None) -> bool:
-        """Whether the keywords of a kind are looked for from now on; False where they are too many or not plain."""
-        raw = raw_of(keywords)
-        if raw is None:
-            return False
-        if frozenset(raw) not in self._known:
+    def add(self, kind: int, raw: frozenset[bytes], common: Commonness | None) -> bool:
+        """Whether the keywords of a kind are looked for from now on; False where they are too many."""
+        if raw not in self._known:
             chosen = pairs_for(raw, common)
             pairs = sorted(set(chosen.values()))
             if len(pairs) > PAIRS_LIMIT:
@@ -79,9 +78,9 @@ class Probes:
             first = len(self._pairs)
             self._pairs += pairs
             self._keywords += [sorted(each for each in chosen if chosen[each] == pair) for pair in pairs]
-            self._known[frozenset(raw)] = first, len(self._pairs)
+            self._known[raw] = first, len(self._pairs)
             self.arrays = self._laid_out()
-        self._bounds[kind] = self._known[frozenset(raw)]
+        self._bounds[kind] = self._known[raw]
         return True
 
     def bounds(self, kinds: int) -> npt.NDArray[np.int32]:
@@ -104,24 +103,39 @@ class Probes:
         )
 
 
-def database_of(keywords: Iterable[bytes], common: Commonness | None) -> Any:
-    """The same for Hyperscan: of each keyword the four rarest bytes in a row, and the signs folded into ASCII."""
+class Parts:
+    """The same for Hyperscan: of each keyword four rare bytes in a row, and the signs that are folded into ASCII."""
 
-    def cost(part: bytes) -> int:
-        return min(_count(_pair(part[i : i + 2]), common) for i in range(len(part) - 1))
+    def __init__(self, keywords: Iterable[bytes], common: Commonness | None) -> None:
+        parts: dict[bytes, int] = {sign: place for place, sign in enumerate(FOLDED_INTO_ASCII)}
+        self._part_of: dict[bytes, int] = {}
+        for keyword in sorted(keywords):
+            windows = [keyword[i : i + 4] for i in range(max(1, len(keyword) - 3))]
+            known = [window for window in windows if window in parts]
+            part = known[0] if known else min(windows, key=lambda window: _least(window, common))
+            self._part_of[keyword] = parts.setdefault(part, len(parts))
+        expressions = [b"".join(b"\\x%02x" % byte for byte in part) for part in parts]
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        count = len(expressions)
+        flags = [hyperscan.HS_FLAG_CASELESS] * count
+        self._database.compile(expressions=expressions, ids=list(range(count)), elements=count, flags=flags)
 
-    parts: set[bytes] = set(FOLDED_INTO_ASCII)
-    for keyword in sorted(keywords):
-        windows = [keyword[i : i + 4] for i in range(max(1, len(keyword) - 3))]
-        if not any(window in parts for window in windows):
-            parts.add(min(windows, key=cost))
-    expressions = [b"".join(b"\\x%02x" % byte for byte in part) for part in sorted(parts)]
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    count = len(expressions)
-    database.compile(
-        expressions=expressions,
-        ids=list(range(count)),
-        elements=count,
-        flags=[hyperscan.HS_FLAG_CASELESS] * count,
-    )
-    return database
+    def of(self, keywords: Iterable[bytes]) -> frozenset[int]:
+        """The parts one of which stands where one of these keywords stands."""
+        return frozenset([*range(len(FOLDED_INTO_ASCII)), *(self._part_of[each] for each in keywords)])
+
+    def found_in(self, text: bytes) -> list[tuple[int, int]]:
+        """(part, where it ends) of every part in the text."""
+        found: list[tuple[int, int]] = []
+        self._database.scan(text, match_event_handler=lambda part, start, end, *rest: found.append((part, end)))
+        return found
+
+
+def _least(window: bytes, common: Commonness | None) -> int:
+    return min((_count(_pair(window[i : i + 2]), common) for i in range(len(window) - 1)), default=0)
+
+
+def may_stand_in(keywords: Iterable[bytes], line: bytes) -> bool:
+    """Whether a keyword stands in a line, or a sign that is folded into ASCII does."""
+    lowered = line.lower()
+    return any(keyword in lowered for keyword in keywords) or any(sign in line for sign in FOLDED_INTO_ASCII)

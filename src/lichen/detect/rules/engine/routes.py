@@ -43,8 +43,8 @@ class Routes(Protocol):
         """The names of the route fields."""
 
     @property
-    def marks(self) -> tuple[str, ...]:
-        """Route fields at the top of a line that are worth a guess at its kind."""
+    def guides(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of route fields that are worth a guess at a line's kind, the likeliest first."""
 
     def readings(self, said: Said) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         """How rules read a line whose route fields say this, and which of the fields decided that."""
@@ -84,7 +84,7 @@ class WindowsRoutes:
     def __init__(self, sources: LogSources, layouts: Sequence[Layout] = LAYOUTS) -> None:
         self._sources, self._layouts = sources, tuple(layouts)
         self.fields = tuple(name for layout in self._layouts for name in (layout.channel, layout.event_id))
-        self.marks = self.fields[:2] if not any("." in name for name in self.fields[:2]) else ()
+        self.guides = tuple((layout.channel, layout.event_id) for layout in self._layouts)
 
     def readings(self, said: Said) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         for layout, channel, event_id in zip(self._layouts, said[::2], said[1::2], strict=True):
@@ -116,7 +116,7 @@ class GivenRoutes:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
         self.fields = tuple(dict.fromkeys(name for route in routes for name, _ in route.conditions))
-        self.marks = () if any("." in name for name in self.fields) else self.fields
+        self.guides = (self.fields,) if self.fields else ()
 
     def readings(self, said: Said) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         by_name = dict(zip(self.fields, said, strict=True))

@@ -14,11 +14,12 @@ import numpy as np
 from lichen.detect.rules.engine.documents import Texts, document_of
 from lichen.detect.rules.engine.judge import ROWS_LIMIT
 from lichen.detect.rules.engine.kinds import Kind, Kinds
+from lichen.detect.rules.engine.probes import Parts, may_stand_in
 from lichen.detect.rules.engine.values import values_of
 from lichen.detect.rules.engine.verdicts import Ints, Longs, Verdicts
 
 ENTRIES_LIMIT = 1 << 17
-CHARACTERS_LIMIT = 64 << 20  # of texts remembered
+CHARACTERS_LIMIT = 128 << 20  # of texts remembered
 
 Projection = tuple[Texts | None, ...]
 
@@ -42,6 +43,7 @@ class WholeLines:
 
     def __init__(self, kinds: Kinds, counted: Counted) -> None:
         self._kinds, self._counted = kinds, counted
+        self._parts: dict[frozenset[bytes], Parts] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -77,7 +79,7 @@ class WholeLines:
             return
         projection = kind.texts(document)
         entry = self._entry(kind, projection)
-        if kind.judge.wordy:
+        if kind.judge.wordy and self._may_hold_keyword(kind, line):
             texts = {key: projection[place] for key, place in zip(kind.judge.keys, kind.places, strict=True)}
             fired = tuple(kind.judge.fired_on(kind.judge.named(texts), line.decode("utf-8", "backslashreplace")))
             rules = frozenset(rule for rule, _ in kind.judge.wordy)
@@ -85,6 +87,13 @@ class WholeLines:
         else:
             self._starts.append(start)
             self._events.append(entry)
+
+    def _may_hold_keyword(self, kind: Kind, line: bytes) -> bool:
+        if kind.raw is None:
+            return True
+        if kind.raw not in self._parts:
+            self._parts[kind.raw] = Parts(kind.raw, None)
+        return bool(self._parts[kind.raw].found_in(line)) and may_stand_in(kind.raw, line)
 
     def _entry(self, kind: Kind, projection: Projection) -> int:
         key = (kind.number, projection)
