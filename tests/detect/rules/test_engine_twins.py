@@ -150,6 +150,34 @@ def test_a_line_means_what_json_means(fast: bool, case: str) -> None:
     assert [rule for _, rule in engine(fast).hits(b"\n" * 40 + (line + b"\n") * 3) if rule == 0] == [0] * 3 * fires
 
 
+MANY_FIELDS = b"{%s,%s}" % (WHO, b",".join(b'"f%d":%d' % (i, i) for i in range(1_000_000)))
+ROUGH = {
+    "a million fields": MANY_FIELDS,
+    "a million fields cut short": MANY_FIELDS[:-1],
+    "a key a hundred thousand times": b"{%s,%s}" % (WHO, b",".join([b'"Image":"x"'] * 100_000)),
+    "objects a hundred deep": b'{%s,"x":%s1%s}' % (WHO, b'{"a":' * 100, b"}" * 100),
+    "objects a hundred thousand deep": b'{%s,"x":%s1%s}' % (WHO, b'{"a":' * 100_000, b"}" * 100_000),
+    "zero bytes behind": b"{%s}\0" % WHO,
+    "a zero byte in a value": b"{%s}" % WHO.replace(b"C:", b"C\0:"),
+    "a surrogate alone as bytes": b'{%s,"CommandLine":"\xed\xa0\x80 /all"}' % WHO,
+    "half a sign at the end of the value": b'{%s,"CommandLine":"/all \xf0\x9f\x98"}' % WHO,
+    "an overlong slash": b'{%s,"CommandLine":"\xc0\xafall"}' % WHO,
+    "a quote left open": b"{%s" % WHO[:-1],
+    "no JSON": b"Nov 24 host program: whoami.exe /all",
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\r\n"], ids=["LF", "CRLF", "CRCRLF"])
+@pytest.mark.parametrize("case", ROUGH)
+def test_a_rough_line_means_the_same_to_both_twins_and_harms_no_other(case: str, end: bytes) -> None:
+    plain = b"{%s}" % WHO
+    for data in (plain + end + ROUGH[case] + end + plain + end, plain + end + plain + end + ROUGH[case]):
+        expected = read_whole(data)
+        assert len([rule for _, rule in expected if rule == 0]) >= 2
+        for fast in (False, True):
+            assert list(engine(fast).hits(data)) == expected
+
+
 @pytest.mark.parametrize("fast", TWINS)
 def test_where_a_line_begins_is_told_in_bytes_of_the_stream(fast: bool) -> None:
     line = b"{%s}\r\n" % WHO

@@ -38,7 +38,7 @@ def unfolded(origin: Origin, head: bytes, mappings: Sequence[SensorMapping], lim
     content = head[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf").lstrip()
     if content[:1] not in (b"{", b"["):
         return None
-    by_line = _mostly_lines(content)
+    by_line = _by_line(content)
     for mapping in mappings:
         if any(_may_hold(content, path) for path in mapping.each):
             found = _seen_so(origin, content, mapping, by_line, mappings, limit)
@@ -48,7 +48,7 @@ def unfolded(origin: Origin, head: bytes, mappings: Sequence[SensorMapping], lim
     if by_line:
         return None
     found = _seen_so(origin, content, None, False, mappings, limit)
-    if found is None or found.format.mapping is None:
+    if found is None or found.format.mapping is None or _mostly_broken(found.lines):
         return None
     told = found.format.told.replace("JSON lines", "JSON documents")
     return replace(found, format=replace(found.format, told=told))
@@ -69,11 +69,12 @@ def _lines_of(content: bytes) -> Iterator[bytes]:
     return (line.rstrip(b"\r") for line in content.split(b"\n") if line.strip())
 
 
-def _mostly_lines(content: bytes) -> bool:
-    """Whether most of the first lines are JSON objects by themselves (a damaged one is no reason to take the others
-    for parts of it)."""
-    lines = content.split(b"\n", SAMPLE)[:SAMPLE]
-    return sum(_is_object(line) for line in lines) * 2 >= sum(bool(line.strip()) for line in lines)
+def _by_line(content: bytes) -> bool:
+    """Whether the first lines are JSON objects by themselves. In a stream that begins with an object one whole line
+    says so: however many others are damaged, they are no parts of a greater document."""
+    lines = [line for line in content.split(b"\n", SAMPLE)[:SAMPLE] if line.strip()]
+    whole = sum(_is_object(line) for line in lines)
+    return whole > 0 if content.startswith(b"{") else whole * 2 >= len(lines)
 
 
 def _is_object(line: bytes) -> bool:
@@ -81,6 +82,11 @@ def _is_object(line: bytes) -> bool:
         return line[:1] == b"{" and isinstance(orjson.loads(line), dict)
     except orjson.JSONDecodeError:
         return False
+
+
+def _mostly_broken(documents: Sequence[str]) -> bool:
+    """Whether reading over line ends made no documents either: then each line speaks for itself."""
+    return sum(_is_object(document.encode("utf-8", "surrogatepass")) for document in documents) * 2 < len(documents)
 
 
 def _seen_so(

@@ -81,10 +81,7 @@ def _below(value: Any, way: tuple[str, ...]) -> Any:
             return [each for each in inner if each is not None] or None
         if not isinstance(value, dict):
             return None
-        if part not in value and is_indexed(part):
-            value = _element(value, part)
-        else:
-            value = value.get(part)
+        value = _element(value, part) if part not in value and is_indexed(part) else value.get(part)
         if value is None:
             return None
     return value

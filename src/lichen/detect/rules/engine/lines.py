@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from lichen.detect.rules.engine.kinds import Kinds
 from lichen.detect.rules.engine.passing_pure import PurePass
 from lichen.detect.rules.engine.routes import Routes, WindowsRoutes
 from lichen.detect.rules.engine.verdicts import Ints, Longs
-from lichen.detect.rules.engine.whole import Counted, WholeLines
+from lichen.detect.rules.engine.whole import Counted
 from lichen.detect.rules.judging import NamedList
 from lichen.detect.rules.kernels import fast_is_wanted
 from lichen.detect.rules.rule import Rule
@@ -42,6 +43,23 @@ class Cost:
     seconds: float
 
 
+class Pass(Protocol):
+    """A twin of the way from bytes to verdicts."""
+
+    @property
+    def remembered(self) -> int:
+        """How many projections are remembered."""
+
+    def feed(self, buffer: memoryview, base: int) -> None:
+        """Whole lines, the last perhaps without its end; the first byte stands at `base`."""
+
+    def taken(self) -> tuple[Longs, Ints]:
+        """(start, rule) of all that fired on the lines fed since the last time."""
+
+    def forget(self) -> None:
+        """Forgets every verdict."""
+
+
 class LineEngine:
     """Compiled rules over JSON lines. `fast`: the twin in numba (None: where it is there); answers are the same.
 
@@ -64,11 +82,11 @@ class LineEngine:
         self._fired = np.zeros(len(self.rules), dtype=np.int64)
         self._pass = self._chosen_pass()
 
-    def _chosen_pass(self) -> PurePass | WholeLines:
+    def _chosen_pass(self) -> Pass:
         if self.is_fast:
             from lichen.detect.rules.engine.passing_fast import FastPass
 
-            return FastPass(self._kinds, self._counted)  # type: ignore[return-value]
+            return FastPass(self._kinds, self._counted)
         return PurePass(self._kinds, self._counted)
 
     def hits(self, buffer: bytes | bytearray | memoryview, base: int = 0) -> Hits:

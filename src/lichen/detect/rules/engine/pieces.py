@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lichen.detect.rules.algebra import How
-from lichen.detect.rules.kernels import Matcher
-from lichen.detect.rules.kernels.needles import Bytes, Ids, Offsets, Pairs
+from lichen.detect.rules.kernels.needles import Bytes, Ids, Offsets
 
 LONG = 256  # bytes of the mean value from which on lines are looked at
 MANY = 1 << 14  # bytes of all values
@@ -24,8 +23,8 @@ Flags = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Each line of each value: `owner` the value, `codes` the number of its text, `flags` whether it is the FIRST or the
-    LAST of its value. Text i is `data[starts[i]:ends[i]]`."""
+    """Each line of each value: `owner` the value, `codes` the number of its text, `flags` whether it is the FIRST or
+    the LAST of its value. Text i is `data[starts[i]:ends[i]]`."""
 
     owner: Ids
     codes: Ids
@@ -74,23 +73,3 @@ def needed_of(hows: list[How]) -> Flags:
     """Which flags a line must have, for a literal that it holds to hold of its value."""
     flags = {How.CONTAINS: 0, How.STARTS: FIRST, How.ENDS: LAST, How.IS: FIRST | LAST}
     return np.array([flags[how] for how in hows], dtype=np.uint8)
-
-
-def matched_by_line(matcher: Matcher, needed: Flags, data: Bytes, starts: Offsets, ends: Offsets, fast: bool) -> Pairs:
-    """Every (value, number) that holds, as `Matcher.match` says it; `needed` by number."""
-    if fast:
-        from lichen.detect.rules.engine.pieces_fast import pieces_of as split
-
-        pieces = split(data, starts, ends)
-    else:
-        pieces = pieces_of(data, starts, ends)
-    texts, numbers = matcher.match(data, pieces.starts, pieces.ends)
-    order = np.argsort(pieces.codes, kind="stable")
-    firsts = np.searchsorted(pieces.codes[order], np.arange(len(pieces.starts) + 1))
-    counts = firsts[texts + 1] - firsts[texts]
-    before = np.cumsum(counts) - counts
-    places = order[np.arange(int(counts.sum())) - np.repeat(before, counts) + np.repeat(firsts[texts], counts)]
-    numbers = np.repeat(numbers, counts)
-    holds = (pieces.flags[places] & needed[numbers]) == needed[numbers]
-    keys = np.unique(pieces.owner[places[holds]].astype(np.int64) * len(needed) + numbers[holds])
-    return (keys // len(needed)).astype(np.int32), (keys % len(needed)).astype(np.int32)

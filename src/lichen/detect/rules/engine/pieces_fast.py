@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lichen.detect.rules.engine.pass_fast import ABSENT, K1, ONE, ZERO
+from lichen.detect.rules.engine.bits import ABSENT, K1, ONE, ZERO
 from lichen.detect.rules.engine.pieces import FIRST, LAST, Pieces
 from lichen.detect.rules.engine.simd import lowest, structure, word
 from lichen.detect.rules.kernels.jit import compiled
@@ -47,7 +47,8 @@ def are_same(data: Any, first: int, second: int, length: int) -> bool:
     if at == length:
         return True
     mask = ABSENT >> np.uint64(8 * (at + 8 - length))
-    return (word(data, first + at) & mask) == (word(data, second + at) & mask)
+    same: bool = (word(data, first + at) & mask) == (word(data, second + at) & mask)
+    return same
 
 
 @compiled("Tuple((i8, i8))(u1[::1], i8[::1], i8[::1], i4[::1], u8[::1], i4[::1], i4[::1], u1[::1], i8[::1], i8[::1])")

@@ -15,7 +15,8 @@ import hyperscan
 import numpy as np
 
 from lichen.detect.rules.algebra import Exists, Glob, How, Predicate, Regex, Text, Wild, Within
-from lichen.detect.rules.engine.pieces import are_worth_it, matched_by_line, needed_of
+from lichen.detect.rules.engine.by_line import matched_by_line
+from lichen.detect.rules.engine.pieces import are_worth_it, needed_of
 from lichen.detect.rules.engine.values import Values
 from lichen.detect.rules.judging import address_of
 from lichen.detect.rules.kernels import Matcher
@@ -88,7 +89,10 @@ class _Literals:
             literal = literal_of(predicate)
             if literal is not None:
                 wanted.setdefault(literal, []).append(number)
-        self._matcher, order = matchers.of(wanted) if wanted else (None, ())
+        self._matcher: Matcher | None = None
+        order: tuple[Literal, ...] = ()
+        if wanted:
+            self._matcher, order = matchers.of(wanted)
         self._numbers = np.array([wanted[literal][0] for literal in order], dtype=np.int32)
         self._needed = needed_of([how for how, _, _ in order])
         self._by_line = not any("\n" in text for _, text, _ in order)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lichen.detect.rules.engine.pass_fast import ABSENT, BARE, HIGH, K2, ONES, SLASHES, ZERO
+from lichen.detect.rules.engine.bits import ABSENT, BARE, HIGH, K2, ONES, SLASHES, ZERO
 from lichen.detect.rules.engine.simd import lowest, put_word, word
 from lichen.detect.rules.engine.values import Values
 from lichen.detect.rules.kernels.jit import compiled
@@ -91,7 +91,7 @@ def distinct(
         if header == ABSENT:
             codes[row] = -1
             continue
-        length = np.int64(header & LENGTH)
+        length: Any = np.int64(header & LENGTH)
         words = (length + 7) >> 3
         body = bodies[row]
         bodies[row] = body + words

@@ -52,4 +52,5 @@ class Verdicts:
     def rules_of(self, entry: int) -> list[int]:
         """The rules that fire on one entry."""
         first = int(self._first[entry])
-        return self._pool[first : first + int(self._count[entry])].tolist()
+        rules: list[int] = self._pool[first : first + int(self._count[entry])].tolist()
+        return rules
