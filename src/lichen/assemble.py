@@ -28,6 +28,7 @@ from lichen.decide.priors import Priors
 from lichen.detect.classifiers.linear import BehaviourClassifier, LinearModel
 from lichen.detect.rules import IndicatorList, RulesDetector, RuleSet, load_indicators
 from lichen.detect.rules.files.baseline import Baseline
+from lichen.detect.rules.ruleset import Places as RulePlaces
 from lichen.store.models import Current
 from lichen.store.store import Store
 
@@ -131,12 +132,17 @@ def inventory_of(settings: Settings) -> Inventory | None:
 def rules_of(settings: Settings, store: Store | None = None) -> RulesDetector:
     """Rules that ship, the user's own, those of others on the store's shelf, and signatures: promoted ones as rules,
     the others in shadow."""
+    places = rule_places(settings, store)
+    rules = RuleSet.load(places.rules, places.pipelines, places.filters)
+    return RulesDetector(rules, indicators_of(settings), settings.window_minutes, baseline_of(settings))
+
+
+def rule_places(settings: Settings, store: Store | None = None) -> RulePlaces:
+    """Where rules, pipelines and filters are read from; a store's signatures are written there first."""
     folders = [catalogue.content("rules"), *settings.rules, *shelf_of(settings)]
     if store is not None:
         folders += _signature_files(store)
-    lists = indicators_of(settings)
-    rules = RuleSet.load(folders, pipelines_of(settings), settings.filters)
-    return RulesDetector(rules, lists, settings.window_minutes, baseline_of(settings))
+    return RulePlaces(tuple(folders), tuple(pipelines_of(settings)), tuple(settings.filters))
 
 
 def indicators_of(settings: Settings) -> tuple[IndicatorList, ...]:

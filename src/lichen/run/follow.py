@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lichen.core.desk import Desk
 from lichen.core.errors import InputError, LichenError
 from lichen.run import advance, canary, silence
 from lichen.run.desk import StoreDesk
+from lichen.run.reload import Watched, reloaded
 from lichen.run.scan import judging, pipeline_of
 
 LOOK_SECONDS = 5.0  # between two looks whether other versions came into force
@@ -47,7 +50,7 @@ def serve(
         if once:
             following.read_once()
             return
-        with following:
+        with following, _hanging_up(following.reload):
             console(following.desk)
         if following.faults:
             raise following.faults[0]
@@ -68,7 +71,8 @@ class Following:
         self._answers: tuple[Overlay, ...] = platform.store.answers.overlays()
         self._judging = platform
         self._versions = platform.store.models.current().versions
-        self._stopping = threading.Event()
+        self._stopping, self._asked = threading.Event(), threading.Event()
+        self._watched = Watched(platform)
         self._source = platform.source(self._paths, [], follow=True) if self._paths else None
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -96,6 +100,10 @@ class Following:
             for _ in self._pipeline.run(source.read(self.platform.store.records.positions())):
                 pass
         self._told(lambda: self._step(least=1))
+
+    def reload(self) -> None:
+        """Read the rules again at the next look, changed or not."""
+        self._asked.set()
 
     # reading
 
@@ -128,6 +136,7 @@ class Following:
         next_canary, next_step = 0.0, time.monotonic() + STEP_SECONDS
         while True:
             self._told(self._adopt)
+            self._told(self._look_at_rules)
             silence.following(self.platform.store.folder, self._paths)
             if time.monotonic() >= next_canary:
                 next_canary = time.monotonic() + CANARY_SECONDS
@@ -155,6 +164,19 @@ class Following:
             self.say(step.words)
         self._adopt()
 
+    def _look_at_rules(self) -> None:
+        """Judge by the rules as they are on disk; where those have a fault, the rules before stay and it is told."""
+        changed, asked = self._watched.changed(self.platform), self._asked.is_set()
+        self._asked.clear()
+        if not changed and not asked:
+            return
+        before = self.platform.rules
+        self.platform = reloaded(self.platform)
+        self.desk.platform = self.platform
+        rules = self.platform.rules
+        if asked or rules.version != before.version:
+            self.say(f"rules read again: {len(rules.rules.rules)} in force, {len(rules.rules.refused)} refused")
+
     def _adopt(self) -> None:
         """Judge by the versions in force, whoever put them there."""
         store = self.platform.store
@@ -163,3 +185,16 @@ class Following:
             models = assemble.models_of(store, self.platform.settings.window_minutes)
             self.platform = replace(self.platform, models=models)
             self.desk.platform, self._versions = self.platform, versions
+
+
+@contextmanager
+def _hanging_up(reload: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP means `reload` meanwhile; only a program's main thread is told of signals, and some systems have none."""
+    if not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda *_: reload())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -19,7 +19,7 @@ from lichen.detect.rules.hits import Hits, HitsMemory, Told, census_of, fold_hit
 from lichen.detect.rules.indicators import IndicatorList
 from lichen.detect.rules.overwrites import overwrites
 from lichen.detect.rules.reach import able, with_seen
-from lichen.detect.rules.ruleset import RuleSet
+from lichen.detect.rules.ruleset import Places, RuleSet
 from lichen.detect.rules.sightings import sightings
 from lichen.detect.rules.sigma_match import Matcher
 
@@ -85,10 +85,16 @@ class RulesDetector:
         """Ids of the rules that can fire on what this memory has seen."""
         return able(self.rules, memory.get("seen", {}))
 
-    def reloaded(self) -> RulesDetector:
-        """A detector of the same places as they are now, the indicators as they were; memory can be carried over.
-        Raises RuleError or ConfigError where the old one is to be kept."""
-        return RulesDetector(self.rules.reloaded(), self.indicators, self.minutes, self.baseline)
+    def reloaded(
+        self,
+        places: Places | None = None,
+        indicators: Sequence[IndicatorList] | None = None,
+        baseline: Baseline | None = None,
+    ) -> RulesDetector:
+        """A detector of the same places (or of others) as they are now; what is not given stays as it was. Memory can
+        be carried over. Raises RuleError or ConfigError where the old one is to be kept."""
+        lists = self.indicators if indicators is None else indicators
+        return RulesDetector(self.rules.reloaded(places), lists, self.minutes, baseline or self.baseline)
 
 
 def _told(batch: Batch, firings: Sequence[Firing]) -> list[Told]:

@@ -123,13 +123,13 @@ class RuleSet:
         correlations, more = bound(kept, self.correlations)
         return replace(self, rules=tuple(kept), refused=(*refused, *more), correlations=correlations)
 
-    def reloaded(self) -> RuleSet:
-        """The same places read again; files that did not change are not compiled again.
+    def reloaded(self, places: Places | None = None) -> RuleSet:
+        """The same places (or others) read again; files that did not change are not compiled again.
 
         Raises RuleError, naming the first of them, where anything is refused that was not refused before: the old set
         is then the one to keep. ConfigError where a pipeline is at fault.
         """
-        places = self.places or Places()
+        places = places or self.places or Places()
         found = RuleSet.load(places.rules, places.pipelines, places.filters)
         known = {(each.place, each.fault) for each in self.refused}
         worse = [each for each in found.refused if (each.place, each.fault) not in known]
