@@ -158,8 +158,6 @@ def _folders(paths: list[Path] | None, config: Path | None) -> list[Path]:
 
 
 def _lists(config: Path | None) -> tuple[IndicatorList, ...]:
-    from lichen import catalogue
-    from lichen.detect.rules import load_indicators
+    from lichen.assemble import indicators_of
 
-    lists, _ = load_indicators([catalogue.content("indicators"), *options.settings_of(config).indicators])
-    return lists
+    return indicators_of(options.settings_of(config))

@@ -26,7 +26,7 @@ from lichen.core.evidence import Evidence
 from lichen.core.time import DAY
 from lichen.detect.profiles import saved_rates
 from lichen.detect.profiles.acts import Coded
-from lichen.detect.profiles.counts import Spans, spanned
+from lichen.detect.profiles.counts import Spans
 from lichen.detect.profiles.entities import Known, entities, entity_of, kind_of
 from lichen.detect.profiles.judge import CLIP
 from lichen.detect.profiles.profile import HALF_LIFE_DAYS, spans_of
@@ -128,8 +128,7 @@ class RateProfile:
 
     def learn_on(self, batch: Batch, before: Memory, weight: float = 1.0, side: str = "benign") -> tuple[Self, Memory]:
         """As `learn`, of a stream that is learned in pieces: {"different": Different} is what the pieces before have
-        counted ({"different": None} before the first); it grows, and comes back beside. Whole batches keep the history
-        of one image only of a workload that was deployed anew, as they did when the models that ship were learned."""
+        counted; it grows, and comes back beside."""
         if not len(batch) or side != "benign" or weight <= 0:
             return self, before
         different: Different = before.get("different") or Different()
@@ -147,10 +146,10 @@ class RateProfile:
             if seen:
                 there = np.flatnonzero(who.present)
                 spans = spans_of(who.take(there), batch.times()[there])
-                by_name: Spans = {counted_as(entity): span for entity, span in spans.items()}
-                if before:  # several images of one workload: from the first's begin to the last's end
-                    for entity, span in spans.items():
-                        by_name = spanned(by_name, {counted_as(entity): span})
+                by_name: Spans = {}
+                for entity, (first, last) in spans.items():  # several images of one workload: first begin to last end
+                    begun, ended = by_name.get(name := counted_as(entity), (first, last))
+                    by_name[name] = min(begun, first), max(ended, last)
                 learned[kind] = learned.get(kind, Volumes()).added(seen, by_name)
         return replace(self, learned=learned), {"different": different}
 

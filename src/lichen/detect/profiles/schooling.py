@@ -21,7 +21,6 @@ from lichen.detect.profiles.uses import sequence
 ABOUT = 20_000  # events in hand before they are learned
 KEPT_BACK = 60 * MICROSECONDS  # of a stream whose order matters
 REMEMBERED = 1024  # what streams left in hand for profiles; the one that has not moved for longest goes first
-FIRST: Memory = {"different": None}  # nothing in hand, and more pieces to come
 Key = tuple[str, str]  # stream, kind
 
 
@@ -78,7 +77,7 @@ class School:
     def _learn(self, key: Key, piece: Batch) -> None:
         grown: list[AnyProfile] = []
         for profile in self._profiles:
-            before = self._memories.pop((key, profile.name), FIRST)
+            before = self._memories.pop((key, profile.name), {})
             learned, after = profile.learn_on(piece, before, self.weight, self.side)
             grown.append(learned)
             if after:
