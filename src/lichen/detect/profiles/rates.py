@@ -26,7 +26,6 @@ from lichen.core.evidence import Evidence
 from lichen.core.time import DAY
 from lichen.detect.profiles import saved_rates
 from lichen.detect.profiles.acts import Coded
-from lichen.detect.profiles.counts import Spans
 from lichen.detect.profiles.entities import Known, entities, entity_of, kind_of
 from lichen.detect.profiles.judge import CLIP
 from lichen.detect.profiles.profile import HALF_LIFE_DAYS, spans_of
@@ -146,7 +145,7 @@ class RateProfile:
             if seen:
                 there = np.flatnonzero(who.present)
                 spans = spans_of(who.take(there), batch.times()[there])
-                by_name: Spans = {}
+                by_name: dict[tuple[str, ...], tuple[int, int]] = {}
                 for entity, (first, last) in spans.items():  # several images of one workload: first begin to last end
                     begun, ended = by_name.get(name := counted_as(entity), (first, last))
                     by_name[name] = min(begun, first), max(ended, last)
