@@ -7,9 +7,11 @@
 02_evtx: the folder's name says tactic and technique. 02_otrf: the metadata do. Captures of one content count once;
 captures that say no technique are read, and are in no share. A capture is *named* by a rule set if one of its rules of
 level medium or more fires that has the capture's own technique, or one with the same parent; *touched* if any such rule
-fires, whatever it is for. The unusual lane claims no technique: it *sees* a capture if a scan of the capture alone,
-without a baseline, puts anything into it. A capture is mostly attack: how often each of these fires on benign logs is
-not told by these figures. Reads the public sets where they lie; keeps nothing.
+fires, whatever it is for. The unusual lane claims no technique and must have something to compare with: each set is
+scanned once, whole, without a baseline, and the lane *sees* a capture if a window of it that crossed rests on an event
+of the capture. *alerted*: the same of the malicious lane, which without a baseline rests on our rules. A capture is
+mostly attack: how often each of these fires on benign logs is not told by these figures. Reads the public sets where
+they lie; keeps nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import resource
 import sys
 import tempfile
 import time
@@ -31,10 +34,12 @@ import yaml
 from lichen import catalogue
 from lichen.collect.inputs.files import FileSource
 from lichen.config import Settings
-from lichen.core.belief import MALICIOUS
+from lichen.core.belief import LANES, MALICIOUS, UNUSUAL
+from lichen.decide.policy import LEAST_FOR_UNUSUAL
 from lichen.detect.rules import RulesDetector, RuleSet
 from lichen.run.scan import scan
 
+Shown = dict[str, set[str]]  # lane -> ids of the events that it rests on
 EVTX, OTRF = "02_evtx", "02_otrf_2019_2020"
 SHOWN_LEVELS = ("medium", "high", "critical")
 TACTICS = {
@@ -61,7 +66,7 @@ SUCCESSORS = {"T1562": ("T1685", "T1686"), "T1070.001": ("T1685",), "T1070.002":
 class Capture:
     """One capture, what it is of, and who named it."""
 
-    set: str
+    of: str
     path: Path
     tactics: frozenset[str]
     techniques: frozenset[str]  # parents
@@ -69,7 +74,7 @@ class Capture:
     dead_letters: int = 0
     named: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
-    unusual: int = 0
+    seen: Shown = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -112,12 +117,11 @@ def _of_otrf() -> Iterator[Capture]:
                 techniques[link].add(f"{mapping['technique']}.{sub}" if sub else str(mapping["technique"]))
                 tactics[link] |= set(mapping.get("tactics") or ())
     for path in sorted([*top.rglob("*.zip"), *top.rglob("*.tar.gz")]):
-        if "windows" in path.parts:
-            yield Capture(OTRF, path, frozenset(tactics[path.name]), _parents(sorted(techniques[path.name])))
+        yield Capture(OTRF, path, frozenset(tactics[path.name]), _parents(sorted(techniques[path.name])))
 
 
-def judged(capture: Capture, sets: dict[str, RulesDetector]) -> None:
-    """Read a capture by the ordinary way, and note which rule sets name it."""
+def judged(capture: Capture, sets: dict[str, RulesDetector], shown: Shown) -> None:
+    """Read a capture by the ordinary way, and note which rule sets name it and which lanes rest on its events."""
     source = FileSource([capture.path], settings=Settings(), mappings=catalogue.content("mappings"), notes=[])
     about = {name: {rule.id: rule for rule in detector.rules.rules} for name, detector in sets.items()}
     memories: dict[str, object] = {}
@@ -125,6 +129,10 @@ def judged(capture: Capture, sets: dict[str, RulesDetector]) -> None:
         capture.dead_letters += len(delivery.dead_letters)
         for batch in delivery.batches:
             capture.events += len(batch)
+            ids = set(batch.event_ids(range(len(batch)))) if shown else set()
+            for lane, rested_on in shown.items():
+                if both := ids & rested_on:
+                    capture.seen.setdefault(lane, set()).update(both)
             for name, detector in sets.items():
                 rows, _, memories[name] = detector.detect(batch, memories.get(name, {}))  # type: ignore[arg-type]
                 for row in rows:
@@ -135,11 +143,26 @@ def judged(capture: Capture, sets: dict[str, RulesDetector]) -> None:
                             capture.named.add(name)
 
 
-def looked_at(capture: Capture) -> None:
-    """A scan of the capture alone, without a baseline: what it puts into the unusual lane."""
-    with tempfile.TemporaryDirectory(prefix="lichen-capture-") as store:
-        report = scan(Settings(store=Path(store)), [capture.path])
-    capture.unusual = sum(alert.lane != MALICIOUS for alert in report.alerts)
+def looked_at(name: str, own: Sequence[Capture]) -> Shown:
+    """One scan of a whole set, without a baseline: the events that what is in each lane rests on."""
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="lichen-captures-") as store:
+        report = scan(Settings(store=Path(store)), [capture.path for capture in own])
+    shown: Shown = {MALICIOUS: set(), UNUSUAL: set()}
+    crossed = dict.fromkeys(shown, 0)
+    for alert in report.alerts:
+        crossed[alert.lane] += len(alert.beliefs)
+        for line in (line for belief in alert.beliefs for line in belief.ledger if line.nats > 0):
+            if alert.lane == MALICIOUS or line.family != "rules":
+                shown[alert.lane].update(line.sample_event_ids)
+    took, most = time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{name}, one scan without a baseline: {report.events:,} events, {report.windows:,} windows of a subject"
+        f" ({LEAST_FOR_UNUSUAL} are needed for the unusual lane); {crossed[UNUSUAL]} windows in the unusual lane,"
+        f" {crossed[MALICIOUS]} in the malicious; {took:.0f} s CPU, {most:.0f} MiB at most",
+        flush=True,
+    )
+    return shown
 
 
 def table(found: list[Capture]) -> None:
@@ -147,9 +170,10 @@ def table(found: list[Capture]) -> None:
     columns: list[tuple[str, Callable[[Capture], bool]]] = [
         ("SigmaHQ", lambda c: "sigmahq" in c.named),
         ("ours", lambda c: "ours" in c.named),
-        ("unusual", lambda c: c.unusual > 0),
-        ("any", lambda c: bool(c.named) or c.unusual > 0),
+        ("unusual", lambda c: UNUSUAL in c.seen),
+        ("any of these", lambda c: bool(c.named) or UNUSUAL in c.seen),
         ("touched", lambda c: bool(c.touched)),
+        ("alerted", lambda c: MALICIOUS in c.seen),
     ]
     print(f"\n{'':24}{'captures':>9}" + "".join(f"{name:>16}" for name, _ in columns))
     rows = [(TACTICS[tactic], [c for c in found if tactic in c.tactics]) for tactic in TACTICS]
@@ -160,21 +184,26 @@ def table(found: list[Capture]) -> None:
             print(f"{name:24}{len(own):>9}{cells}")
 
 
-def report(every: list[Capture], unusual: bool) -> None:
+def report(every: list[Capture], lanes: Sequence[Shown]) -> None:
     """The table of each set and of both, and what nothing names."""
-    for name in sorted({capture.set for capture in every}):
-        own = [capture for capture in every if capture.set == name]
+    for name in sorted({capture.of for capture in every}):
+        own = [capture for capture in every if capture.of == name]
         told = [capture for capture in own if capture.techniques]
         events, letters = sum(c.events for c in own), sum(c.dead_letters for c in own)
         print(f"\n{name}: {len(own)} captures, {len(told)} with a technique; {events:,} events, {letters} dead letters")
         table(told)
     told = [capture for capture in every if capture.techniques]
-    if len({capture.set for capture in every}) > 1:
+    if len({capture.of for capture in every}) > 1:
         print(f"\nboth sets: {len(told)} captures with a technique")
         table(told)
-    if not unusual:
+    if not any(lanes):
         print("\nunusual: not measured (--no-unusual)")
-    nothing = [capture for capture in told if not capture.named and not capture.unusual]
+    else:
+        for lane in LANES:
+            rested = {event for of_set in lanes for event in of_set.get(lane, ())}
+            lost = rested.difference(*(capture.seen.get(lane, ()) for capture in every))
+            print(f"\n{lane}: the lane rests on {len(rested)} events, {len(lost)} of them in no capture")
+    nothing = [capture for capture in told if not capture.named and UNUSUAL not in capture.seen]
     print(f"\n{len(nothing)} captures that nothing names (* a rule fired for another technique):")
     for capture in nothing:
         print(f"  {'*' if capture.touched else ' '} {capture.name}")
@@ -193,14 +222,17 @@ def main() -> int:
     theirs, ours = RuleSet.load(public_data.sigma_folders()), RuleSet.load([catalogue.content("rules")])
     sets = {"sigmahq": RulesDetector(theirs), "ours": RulesDetector(ours)}
     print(f"SigmaHQ: {len(theirs.rules)} rules, {len(theirs.refused)} refused; ours: {len(ours.rules)} rules")
+    for fault in theirs.refused:
+        print(f"  refused: {fault}")
     every = list(captures(arguments.sets))
+    shown: dict[str, Shown] = {name: {} for name in arguments.sets}
+    for name in () if arguments.no_unusual else arguments.sets:
+        shown[name] = looked_at(name, [capture for capture in every if capture.of == name])
     for place, capture in enumerate(every, 1):
-        judged(capture, sets)
-        if not arguments.no_unusual:
-            looked_at(capture)
+        judged(capture, sets, shown[capture.of])
         print(f"\r{place}/{len(every)} {time.monotonic() - begun:.0f} s", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    report(every, not arguments.no_unusual)
+    report(every, list(shown.values()))
     return 0
 
 

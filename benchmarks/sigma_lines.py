@@ -1,157 +1,37 @@
-"""The engine over raw JSON lines, beside JSON decoding alone and other engines, on the same lines in the same run.
+"""What `sigma.py` does: the engine's twins, JSON decoding alone and another engine over the same lines in one run.
 
-    python benchmarks/sigma.py [--quick] [--rounds 3]
+    python benchmarks/sigma.py [--quick] [--rounds 3] [--no-peers]
 
-All Windows rules of SigmaHQ over OTRF's captures of 2019 and 2020. CPU seconds of one process and one thread; the floor
-is an `orjson.loads` loop over the same lines, and every ratio is to it: 2 means twice as many events a CPU second. Each
-line comes as often as it was recorded. Pieces of 16 MiB are taken by the floor and both twins in turn, and of each the
-least of the rounds counts; the range beside a ratio is that of single rounds. Ends with 1 where twins differ.
-
-    mixed        every second capture, the memory of verdicts filled from the other captures; also with none, and again
-    creations    unique process creations, three of five lines, and recorded lines; nothing remembered
-    only those   the same creations alone
-    ... + GUID   the same with a random GUID in every command line: what is left when nothing repeats
-
-There are too few recorded process creations (the share of distinct ones is printed), so each unique one is a recorded
-one with the words of other recorded command lines behind its own program.
+All Windows rules of SigmaHQ over OTRF's captures of 2019 and 2020, each line as often as it was recorded. CPU seconds
+of one process and one thread, the least of the rounds. The floor is an `orjson.loads` loop over the same file; ratios
+are to it (2: twice as many events in a CPU second), and beside each stands the ratio to decoding the same lines out of
+memory, where reading the file costs the floor nothing. Compiling is told apart. Ends with 1 where the twins differ.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import io
-import random
-import re
-import sys
+import tempfile
 import time
-import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import orjson
 import sigma_peers
-from matcher import OTRF, members_of
-from public_data import available, sigma_folders, unpacked
+from public_data import available, sigma_folders
+from sigma_streams import OTRF, Stream, streams
 
-from lichen.core.logsources import load_logsources
+from lichen.core.logsources import LogSources, load_logsources
 from lichen.detect.rules import Rule, RuleSet
-from lichen.detect.rules.engine import LineEngine
+from lichen.detect.rules.engine import Hits, LineEngine
 from lichen.detect.rules.kernels import fast_is_wanted
 
 LOGSOURCES = Path(__file__).resolve().parents[1] / "content" / "logsources" / "windows.yml"
-PIECE = 16 << 20
-CREATIONS, OTHERS = 30_000, 20_000
-CREATION = re.compile(rb'"EventID":(?:1|4688),')
-COMMAND = re.compile(rb'("(?:Parent)?CommandLine":")')
+BLOCK = 16 << 20
 BARS = {("mixed", "fast"): 1.8, ("mixed", "pure"): 0.84, ("creations", "fast"): 0.75, ("creations", "pure"): 0.35}
-
-
-@dataclass
-class Stream:
-    """Lines to be measured, and what is fed before."""
-
-    name: str
-    lines: list[bytes]
-    before: list[bytes] = field(default_factory=list)
-
-    def pieces(self) -> list[bytes]:
-        """Whole lines, about 16 MiB each."""
-        return joined(self.lines)
-
-
-def joined(lines: Iterable[bytes]) -> list[bytes]:
-    pieces, held, size = [], [], 0
-    for line in lines:
-        held.append(line)
-        size += len(line) + 1
-        if size >= PIECE:
-            pieces.append(b"\n".join(held) + b"\n")
-            held, size = [], 0
-    return [*pieces, b"\n".join(held) + b"\n"] if held else pieces
-
-
-def captures(limit: int | None) -> list[list[bytes]]:
-    """The JSON lines of each capture; what is no JSON is left out, for the floor stops there."""
-    folder = unpacked(OTRF)
-    found, left_out = [], 0
-    for path in sorted([*folder.rglob("*.zip"), *folder.rglob("*.tar.gz")])[:limit]:
-        lines = []
-        for data in members_of(path):
-            for line in data.split(b"\n"):
-                line = line.rstrip(b"\r")
-                if is_object(line):
-                    lines.append(line)
-                else:
-                    left_out += bool(line.strip())
-        found.append(lines)
-    print(f"{len(found)} captures, {sum(map(len, found)):,} lines, {left_out:,} that are no JSON objects left out")
-    return found
-
-
-def is_object(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        return False
-
-
-def unique_creations(recorded: Sequence[bytes], count: int, dice: random.Random) -> list[bytes]:
-    """Process creations no two of which have the same command line, each made of recorded ones."""
-    events = [event for line in recorded if CREATION.search(line) and "CommandLine" in (event := orjson.loads(line))]
-    commands = list(dict.fromkeys(str(event["CommandLine"]) for event in events))
-    words = list(dict.fromkeys(word for command in commands for word in command.split()[1:] if len(word) < 400))
-    whole = {event["EventID"]: 0 for event in events}
-    whole.update(Counter(event["EventID"] for event in events))
-    distinct = len({(e["EventID"], str(e["CommandLine"]), e.get("ParentCommandLine")) for e in events})
-    print(f"{len(events):,} recorded process creations, {distinct:,} distinct, {len(commands):,} command lines")
-    made: dict[str, bytes] = {}
-    while len(made) < count:
-        event = dict(dice.choice(events))
-        own = str(event["CommandLine"]).split()[:1]
-        event["CommandLine"] = " ".join([*own, *dice.choices(words, k=dice.randint(1, 12))])
-        made.setdefault(event["CommandLine"], orjson.dumps(event))
-    return list(made.values())
-
-
-def with_guids(lines: Iterable[bytes], dice: random.Random) -> list[bytes]:
-    """The same lines, and in every command line a GUID of its own."""
-
-    def begun(found: re.Match[bytes]) -> bytes:
-        return found[1] + str(uuid.UUID(int=dice.getrandbits(128))).encode() + b" "
-
-    return [COMMAND.sub(begun, line) for line in lines]
-
-
-def streams(quick: bool) -> list[Stream]:
-    dice = random.Random(7)
-    of_capture = captures(12 if quick else None)
-    other = [line for lines in of_capture[::2] for line in lines]
-    mixed = [line for lines in of_capture[1::2] for line in lines]
-    known = set(other)
-    seen = sum(line in known for line in mixed)
-    print(
-        f"mixed: {len(mixed):,} lines of {sum(map(len, mixed)) // len(mixed):,} bytes, {seen:,} of them in the others"
-    )
-    creations = unique_creations([*other, *mixed], CREATIONS // (20 if quick else 1), dice)
-    made = [*creations, *dice.sample(mixed, min(len(mixed), OTHERS // (20 if quick else 1)))]
-    dice.shuffle(made)
-    return [
-        Stream("mixed", mixed, other),
-        Stream("creations", made),
-        Stream("only those", creations),
-        Stream("mixed + GUID", with_guids(mixed, dice), with_guids(other, dice)),
-        Stream("only those + GUID", with_guids(creations, dice)),
-    ]
-
-
-def floor(piece: bytes) -> None:
-    loads = orjson.loads
-    for line in io.BytesIO(piece):
-        loads(line)
+BARS |= {("creations alone", twin): bar for (name, twin), bar in BARS.items() if name == "creations"}
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -160,72 +40,162 @@ def cpu(work: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-class Timings:
-    """CPU seconds by (what, round, piece)."""
+def decoded(path: Path) -> None:
+    """The floor."""
+    loads = orjson.loads
+    with path.open("rb") as file:
+        for line in file:
+            loads(line)
 
-    def __init__(self) -> None:
-        self._spent: dict[str, dict[int, dict[int, float]]] = {}
 
-    def note(self, what: str, turn: int, piece: int, seconds: float) -> None:
-        of_piece = self._spent.setdefault(what, {}).setdefault(turn, {})
-        of_piece[piece] = min(seconds, of_piece.get(piece, seconds))
+def decoded_from_memory(lines: Iterable[bytes]) -> None:
+    loads = orjson.loads
+    for line in lines:
+        loads(line)
 
-    def least(self, what: str) -> float:
-        """Of each piece the least of all rounds."""
-        rounds = list(self._spent[what].values())
-        return sum(min(spent[piece] for spent in rounds) for piece in rounds[0])
+
+def judged(engine: LineEngine, path: Path) -> Hits:
+    """The engine over a file, read by blocks into one buffer."""
+    buffer = bytearray(BLOCK)
+    view = memoryview(buffer)
+    base = kept = 0
+    with path.open("rb") as file:
+        while got := file.readinto(view[kept:]):
+            end = kept + got
+            whole = buffer.rfind(b"\n", 0, end) + 1
+            engine.feed(view[:whole], base)
+            kept = end - whole
+            view[:kept] = bytes(view[whole:end])
+            base += whole
+    return engine.taken()
+
+
+class Measured:
+    """CPU seconds by what was done, a number a round."""
+
+    def __init__(self, lines: int) -> None:
+        self.lines = lines
+        self.spent: dict[str, list[float]] = {}
+        self.new: dict[str, float] = {}  # shares of lines
+
+    def note(self, what: str, seconds: float) -> None:
+        self.spent.setdefault(what, []).append(seconds)
+
+    def ratio(self, what: str, floor: str = "floor") -> float:
+        return min(self.spent[floor]) / min(self.spent[what])
 
     def told(self, what: str) -> str:
-        """The ratio to the floor, and its range over the rounds."""
-        single = sorted(
-            sum(self._spent["floor"][turn].values()) / sum(spent.values()) for turn, spent in self._spent[what].items()
-        )
-        return f"{self.least('floor') / self.least(what):.2f} ({single[0]:.2f}-{single[-1]:.2f})"
-
-    def ratio(self, what: str) -> float:
-        return self.least("floor") / self.least(what)
+        """The ratio, its range over single rounds, and the ratio to decoding out of memory."""
+        rounds = sorted(floor / own for floor, own in zip(self.spent["floor"], self.spent[what], strict=False))
+        span = f"{rounds[0]:.2f}-{rounds[-1]:.2f}"
+        return f"{self.ratio(what):.2f} ({span}; {self.ratio(what, 'memory'):.2f} to memory)"
 
 
-def measured(stream: Stream, engines: dict[str, LineEngine], rounds: int) -> tuple[Timings, dict[str, list[Any]]]:
-    """CPU seconds of the floor and of both twins (`fast`, or `fast cold` with nothing remembered where others come
-    before, and `fast warm`), and the hits of each."""
-    pieces, before = stream.pieces(), joined(stream.before)
-    spent = Timings()
-    hits: dict[str, list[Any]] = {}
-    for turn in range(rounds):
+def measure(stream: Stream, engines: dict[str, LineEngine], folder: Path, rounds: int) -> tuple[Measured, list[Hits]]:
+    """Every pass over one stream: `fast` and `pure` with what other lines left behind, `… cold` with nothing, `… warm`
+    once more over the same lines."""
+    path, before = written(folder / "lines.json", stream.lines), written(folder / "before.json", stream.before)
+    measured = Measured(len(stream.lines))
+    found: list[Hits] = []
+    for _ in range(rounds):
+        measured.note("floor", cpu(lambda: decoded(path)))
+        measured.note("memory", cpu(lambda: decoded_from_memory(stream.lines)))
         for name, engine in engines.items():
-            passes = [(f"{name}", before), (f"{name} warm", None)]
-            if before and turn == 0:
-                passes.insert(0, (f"{name} cold", []))
-            for what, fed in passes:
-                if fed is not None:
+            passes = ["", " warm"] if not stream.before else [" cold", "", " warm"]
+            for kind in passes:
+                if kind != " warm":
                     engine.forget()
-                    for piece in fed:
-                        engine.hits(piece)
-                found = []
-                for number, piece in enumerate(pieces):
-                    spent.note("floor", turn, number, cpu(lambda piece=piece: floor(piece)))
-                    spent.note(what, turn, number, cpu(lambda piece=piece: found.append(engine.hits(piece))))
-                hits[what] = [list(each) for each in found]
-    return spent, hits
+                if not kind and stream.before:
+                    judged(engine, before)
+                before_it = engine.counted.judged
+                measured.note(name + kind, cpu(lambda engine=engine: found.append(judged(engine, path))))
+                if kind != " warm":
+                    what = "after the other captures" if stream.before and not kind else "nothing remembered"
+                    measured.new[what] = (engine.counted.judged - before_it) / len(stream.lines)
+    return measured, found
 
 
-def report(
-    stream: Stream, engines: dict[str, LineEngine], rounds: int, spent: Timings, hits: dict[str, list[Any]]
-) -> bool:
-    """Prints one stream's figures; whether both twins found the same."""
-    lines = len(stream.lines)
-    print(f"\n{stream.name}: {lines:,} lines; orjson.loads {lines / spent.least('floor'):,.0f} a CPU second")
+def written(path: Path, lines: list[bytes]) -> Path:
+    with path.open("wb") as file:
+        for line in lines:
+            file.write(line + b"\n")
+    return path
+
+
+def are_same(found: list[Hits]) -> bool:
+    first = found[0]
+    return all(np.array_equal(a.starts, first.starts) and np.array_equal(a.rules, first.rules) for a in found)
+
+
+def report(stream: Stream, engines: dict[str, LineEngine], measured: Measured, found: list[Hits]) -> bool:
+    """Prints one stream's figures; whether every pass of every twin found the same."""
+    lines, size = len(stream.lines), sum(map(len, stream.lines)) // len(stream.lines)
+    floor, memory = (lines / min(measured.spent[what]) for what in ("floor", "memory"))
+    print(f"\n{stream.name}: {lines:,} lines of {size:,} bytes; {len(found[0]):,} hits", end="")
+    same = are_same(found)
+    print(", the same in every pass of every twin" if same else ", DIFFERENT between passes or twins")
+    print(f"  orjson.loads: {floor:,.0f} lines a CPU second over the file (the floor), {memory:,.0f} out of memory")
     for name in engines:
         bar = BARS.get((stream.name, name))
-        met = "" if bar is None else f" [bar {bar}: {'met' if spent.ratio(name) >= bar else 'MISSED'}]"
-        beside = [f"{kind} {spent.told(f'{name} {kind}')}" for kind in ("cold", "warm") if f"{name} {kind}" in hits]
+        met = "" if bar is None else f" -- bar {bar}: {'met' if measured.ratio(name) >= bar else 'MISSED'}"
+        how = "after the other captures" if stream.before else "cold"
         print(
-            f"  {name}: {spent.told(name)} x orjson.loads{met}, {lines / spent.least(name):,.0f} a CPU second; "
-            + "; ".join(beside)
+            f"  {name}, {how}: {measured.told(name)}, {lines / min(measured.spent[name]):,.0f} lines a CPU second{met}"
         )
-    told = list(hits.values())
-    same = all(each == told[0] for each in told)
-    count = sum(map(len, told[0]))
-    print(f"  {count:,} hits, {'identical in every pass of every twin' if same else 'DIFFERENT'}")
+        for kind in (" cold", " warm"):
+            if name + kind in measured.spent:
+                print(f"    {kind.strip()}: {measured.told(name + kind)}")
+    for kind, share in measured.new.items():
+        print(f"  share of lines whose projection is new, {kind}: {share:.3f}")
     return same
+
+
+def compiled(rules: list[Rule], sources: LogSources, every: Iterable[bytes]) -> dict[str, LineEngine]:
+    """The twins, ready for all kinds of lines; prints what that took."""
+    kinds = list({(event.get("Channel"), str(event.get("EventID"))): line for line, event in _events(every)}.values())
+    engines = {}
+    for name, fast in (("fast", True), ("pure", False)):
+        if fast and not fast_is_wanted():
+            print("the fast twin is not measured: numba is not installed (the extra `fast`), or LICHEN_FAST=0")
+            continue
+        begin = time.process_time()
+        engine = LineEngine(rules, sources, fast=fast)
+        loaded = time.process_time() - begin
+        for line in kinds:
+            engine.hits(line)
+        seconds = time.process_time() - begin
+        print(f"{name} compiled: {seconds:.2f} CPU s for {len(kinds)} kinds, {loaded:.2f} of it for its kernels")
+        engines[name] = engine
+    return engines
+
+
+def _events(lines: Iterable[bytes]) -> Iterable[tuple[bytes, dict[str, object]]]:
+    return ((line, orjson.loads(line)) for line in lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="the engine over raw JSON lines, beside a floor and another engine")
+    parser.add_argument("--quick", action="store_true", help="a small part of the lines")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true", help="measure no other engine")
+    arguments = parser.parse_args()
+    if not available("02_sigma") or not available(OTRF):
+        print(f"not measured: 02_sigma and {OTRF} are needed (LICHEN_PUBLIC_DATA)")
+        return 0
+    made = streams(arguments.quick)
+    begin = time.process_time()
+    rules = [rule for rule in RuleSet.load(sigma_folders()).rules if rule.source.product == "windows"]
+    print(f"{len(rules):,} Windows rules read in {time.process_time() - begin:.2f} CPU s")
+    sources = load_logsources(LOGSOURCES)
+    engines = compiled(rules, sources, [line for stream in made[:2] for line in (*stream.lines, *stream.before)])
+    gc.collect()
+    gc.freeze()
+    same = []
+    with tempfile.TemporaryDirectory() as name:
+        for stream in made:
+            measured, found = measure(stream, engines, Path(name), arguments.rounds)
+            same.append(report(stream, engines, measured, found))
+            if not arguments.no_peers and stream.name in ("mixed", "creations"):
+                ours = {twin: min(measured.spent[twin]) for twin in engines}
+                sigma_peers.beside(stream.lines, Path(name) / "lines.json", rules, sources, found[0], ours)
+    return 0 if all(same) else 1

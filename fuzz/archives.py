@@ -39,7 +39,7 @@ def mutate(data: bytes, size: int, seed: int, plainly: Callable[[bytes, int], by
     else:
         made = with_sums(plainly(data, size)) if draw.random() < 0.8 else plainly(data, size)
     if draw.random() < 0.05:
-        made = draw.choice([gzip.compress, bz2.compress, lzma.compress, zstandard.compress, zipped, tarred])(made)
+        made = draw.choice(PACK)(made)
     return made[:size]
 
 
@@ -88,5 +88,13 @@ def with_sums(data: bytes) -> bytes:
     return bytes(made)
 
 
+PACK: tuple[Callable[[bytes], bytes], ...] = (
+    gzip.compress,
+    bz2.compress,
+    lzma.compress,
+    zstandard.compress,
+    zipped,
+    tarred,
+)
 WORDS = ("ustar\x00", "ustar  \x00", "PK\x03\x04", "PK\x05\x06", "PK\x06\x06", "\x1f\x8b\x08", "BZh9", "../", "/etc/")
 TARGET = Target("archives", read, 16384, WORDS, mutate)

@@ -7,8 +7,6 @@ import zlib
 from fuzz.reading import Folder, every_line_is_told, grown
 from fuzz.targets import Target
 
-GROWN_BYTES = 64 << 10
-ONE_IN = 16  # inputs is read once more, grown
 AS_FOUND, AS_JSON = Folder(), Folder(format="json")
 
 
@@ -19,8 +17,8 @@ def read(data: bytes) -> None:
     told = folder.read(data)
     if folder.stands_as_it_is():
         every_line_is_told(data, told)
-    if draw % ONE_IN < 2 and data:
-        AS_FOUND.read(grown(data, GROWN_BYTES))
+    if (more := grown(data, draw >> 1)) is not None:
+        folder.read(more)
 
 
 WORDS = (

@@ -1,4 +1,4 @@
-"""Makes the seeds that are no text, EVTX chunks and archives, anew: `python -m fuzz.make_seeds`. All values are made up."""
+"""Makes the seeds that are no text, EVTX chunks and archives: `python -m fuzz.make_seeds`. All values are made up."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Chunk:
         self.raw = bytearray(CHUNK_HEADER)
         self.names: dict[str, int] = {}
         self.records = 0
+        self.templated = False
 
     def name(self, text: str) -> None:
         """The place of a name; the name itself behind it where it was not written before."""
@@ -42,7 +43,8 @@ class Chunk:
 
     def element(self, name: str, attributes: dict[str, str], *inside: object) -> None:
         """An element; what is inside is a text, a number of a substitution, or arguments of another element."""
-        self.raw += struct.pack("<BHI", 0x41 if attributes else 0x01, 0xFFFF, 0)
+        self.raw.append(0x41 if attributes else 0x01)
+        self.raw += struct.pack("<HI", 0xFFFF, 0) if self.templated else struct.pack("<I", 0)
         self.name(name)
         if attributes:
             self.raw += struct.pack("<I", 0)
@@ -76,7 +78,7 @@ class Chunk:
 
     def record(self, command: str, template: bool = False) -> None:
         """One record: its XML as it stands, or a template with what is put into it."""
-        self.records += 1
+        self.records, self.templated = self.records + 1, template
         begin = len(self.raw)
         self.raw += b"**\0\0" + struct.pack("<IQQ", 0, self.records, FILETIME)
         if template:
@@ -95,7 +97,8 @@ class Chunk:
         self.raw[begin + 4 : begin + 8] = struct.pack("<I", size)
 
     def made(self) -> bytes:
-        struct.pack_into("<8sQQQQIII", self.raw, 0, b"ElfChnk\0", 1, self.records, 1, self.records, 128, 0, len(self.raw))
+        numbers = (1, self.records, 1, self.records, 128, 0, len(self.raw))
+        struct.pack_into("<8sQQQQIII", self.raw, 0, b"ElfChnk\0", *numbers)
         return bytes(self.raw)
 
 
@@ -136,6 +139,9 @@ def archives() -> dict[str, bytes]:
         about.size = len(LOG)
         archive.addfile(about, io.BytesIO(LOG))
     stored = zipped(LOG * 2)
+    four_times = LOG
+    for _ in range(4):
+        four_times = gzip.compress(four_times, mtime=0)
     return {
         "gz": gzip.compress(LOG * 3, mtime=0),
         "gz-two-members": gzip.compress(LOG, mtime=0) + gzip.compress(JSON, mtime=0),
@@ -153,7 +159,7 @@ def archives() -> dict[str, bytes]:
         "tar-gnu-name": gnu.getvalue()[:2560],
         "tar-gz": gzip.compress(tarred(JSON * 2), mtime=0),
         "tar-of-zip": tarred(zipped(LOG)),
-        "gz-gz-gz-gz": gzip.compress(gzip.compress(gzip.compress(gzip.compress(LOG, mtime=0), mtime=0), mtime=0), mtime=0),
+        "gz-gz-gz-gz": four_times,
         "bomb": gzip.compress(gzip.compress(bytes(3 << 20), mtime=0), mtime=0),
         "utf-16": (b"\xff\xfe" + LOG.decode().encode("utf-16-le")),
         "plain": LOG + JSON,

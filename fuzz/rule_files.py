@@ -13,8 +13,8 @@ from fuzz.reading import memory_folder
 from fuzz.targets import Target, expect
 from lichen.core.batch import Batch, LogSource, Shape, Stream
 from lichen.core.ocsf import view_of
-from lichen.detect.rules.in_words import words_of
 from lichen.detect.rules.algebra import predicates_of
+from lichen.detect.rules.in_words import words_of
 from lichen.detect.rules.lint import lint_rules, list_rules
 from lichen.detect.rules.ruleset import RuleSet
 from lichen.detect.rules.sigma_compile import compile_file

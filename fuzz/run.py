@@ -32,7 +32,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(NAMES)}; all if none is named")
     asked.add_argument("--seconds", type=int, default=300, help="for each target")
-    asked.add_argument("--corpus", type=Path, help="keep what was tried in this folder, a folder a target, and go on there")
+    asked.add_argument("--corpus", type=Path, help="keep what was tried here, a folder a target, and go on with it")
     asked.add_argument("--replay", type=Path, help="run this one input through the one target that is named")
     asked.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options, rest = asked.parse_known_args()
@@ -72,9 +72,15 @@ def held(name: str, seconds: int, corpus: Path | None) -> bool:
     new = sorted(str(path.relative_to(ROOT)) for path in set(FOUND.iterdir()) - before)
     print(f"{name}: {_summary(told)}, slowest {spent} s of CPU time, in {time.monotonic() - began:.0f} s", flush=True)
     if ended.returncode or new:
-        print("\n".join(told.splitlines()[-60:]))
+        print(_trace(told))
         print(f"{name}: FOUND {', '.join(new) or 'a fault that is no input, told above'}", flush=True)
     return not ended.returncode and not new
+
+
+def _trace(told: str) -> str:
+    """What atheris and libFuzzer say of a finding."""
+    lines = [line for line in told.splitlines() if not line.startswith(("INFO:", "#", "0x"))]
+    return "\n".join(line[:500] for line in lines[-80:])
 
 
 def _summary(told: str) -> str:
@@ -114,8 +120,9 @@ def fuzz(name: str, arguments: list[str]) -> None:
             Path(os.environ[SLOWEST]).write_text(f"{spent:.3f}")
 
     shutil.copytree(Path(__file__).parent / "seeds" / name, arguments[0], dirs_exist_ok=True)
-    mutate = chosen.mutate
-    made = {} if mutate is None else {"custom_mutator": lambda data, size, seed: mutate(data, size, seed, atheris.Mutate)}
+    made = {}
+    if (mutate := chosen.mutate) is not None:
+        made["custom_mutator"] = lambda data, size, seed: mutate(data, size, seed, atheris.Mutate)
     atheris.Setup([sys.argv[0], *arguments], read, **made)
     atheris.Fuzz()
 

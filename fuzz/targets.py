@@ -22,8 +22,8 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`read(data)` hands an input to the door and raises where a promise is broken; `longest` is the size of inputs that
-    are tried; `words` help to make them; `mutate(data, size, seed, plainly)` makes one from another."""
+    """`read(data)` hands an input to the door and raises where a promise is broken; `longest`: no input is longer;
+    `words` help to make them; `mutate(data, size, seed, plainly)` makes one from another."""
 
     name: str
     read: Callable[[bytes], None]

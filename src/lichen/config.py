@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lichen.core.errors import ConfigError
 from lichen.core.plain_yaml import plain_yaml
 
+NO_SETTINGS = frozenset(  # of the environment: how the program runs, and where tests and benchmarks find things
+    f"LICHEN_{name}" for name in ("DEBUG", "FAST", "PUBLIC_DATA", "LAB_CACHE", "CACHE", "CHROMIUM")
+)
+
 
 class Settings(BaseModel):
     """Everything that can be set. Unknown keys are errors. Times are in the unit that the name says."""
@@ -57,18 +61,24 @@ def load_settings(
     if place.exists():
         try:
             loaded = plain_yaml(place.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"not YAML: {error}", place=str(place), remedy="mend the file") from error
+        except OSError as error:
+            fault = f"cannot be read: {error.strerror}"
+            raise ConfigError(fault, place=str(place), remedy="check path and rights") from error
         if not isinstance(loaded, dict):
             raise ConfigError("the file is not a mapping of settings", place=str(place), remedy="see docs/settings.md")
         values.update(loaded)
     elif file is not None:
         raise ConfigError("no such file", place=str(file), remedy="name a file that exists, or leave --config out")
     for name, value in (os.environ if environment is None else environment).items():
+        if not name.startswith("LICHEN_") or name in NO_SETTINGS:
+            continue
         key = name.removeprefix("LICHEN_").lower()
-        if name.startswith("LICHEN_") and key in Settings.model_fields:
-            many = Settings.model_fields[key].annotation == tuple[Path, ...]
-            values[key] = value.split(os.pathsep) if many else value
+        if key not in Settings.model_fields:
+            raise ConfigError("no such setting", place=f"{name} (environment)", remedy="see docs/settings.md")
+        many = Settings.model_fields[key].annotation == tuple[Path, ...]
+        values[key] = value.split(os.pathsep) if many else value
     values.update({key: value for key, value in (flags or {}).items() if value is not None})
     try:
         return Settings.model_validate(values)

@@ -146,6 +146,12 @@ def test_an_audit_line_without_type_time_or_serial_is_a_dead_letter(scan: Scan, 
     assert len(scanned.letters) == 1
 
 
+def test_an_event_of_its_end_alone_is_an_event(scan: Scan, tmp_path: Path) -> None:
+    end = "type=EOE msg=audit(1795518890.000:77): \n"
+    assert [event["text"] for event in scan(written(tmp_path, end)).events()] == [end.rstrip("\n")]
+    assert len(scan(written(tmp_path, GOOD + end)).events()) == 3
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -221,6 +227,20 @@ def test_an_xz_that_asks_for_too_much_memory_is_refused(scan: Scan, tmp_path: Pa
     file.write_bytes(bytes(data))
     [letter] = scan(file).letters
     assert "memory" in letter.reason.lower()
+
+
+def test_a_zip_entry_without_a_name_is_no_error(scan: Scan, tmp_path: Path) -> None:
+    archive = tmp_path / "logs.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("q", GOOD)
+        made.writestr("a.log", MORE)
+    data = bytearray(archive.read_bytes())
+    for sign, name in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        at = data.find(sign) + name
+        data[at : at + 4] = b"\0\0\1\0"  # the name's one byte is taken for what is beside it
+    archive.write_bytes(bytes(data))
+    scanned = scan(archive)
+    assert len(scanned.events("exec")) + len(scanned.letters) > 0
 
 
 def test_an_encrypted_zip_entry_is_a_dead_letter_and_its_neighbours_are_read(scan: Scan, tmp_path: Path) -> None:

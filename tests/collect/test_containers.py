@@ -9,6 +9,7 @@ import lzma
 import tarfile
 import time
 import tracemalloc
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,24 @@ def test_a_zip_bomb_is_stopped_with_its_reason_and_its_neighbours_are_read(scan:
     [told] = [letter for letter in scanned.letters if "times its" in letter.reason]
     assert told.place.endswith("!bomb.log")
     assert "archive_ratio" in told.remedy
+
+
+def test_entries_of_one_name_are_as_many_accounts_as_they_are(tmp_path: Path) -> None:
+    """Else a zip of ten thousand entries called the same would cost what its greatest one costs."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(40):
+            archive.writestr("a.log", b"0" * (1 << 20))
+    damages = []
+    for origin in origins_of(str(written(tmp_path, made.getvalue())), Caps(free_bytes=4 << 20)):
+        stream = Bytes(origin)
+        while stream.read(1 << 20):
+            pass
+        stream.close()
+        damages.append(stream.damage or "")
+    assert damages[0] == ""
+    assert "unfolds into more than" in damages[-1]
 
 
 def test_compression_within_compression_is_one_account(tmp_path: Path) -> None:

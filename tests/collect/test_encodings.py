@@ -50,6 +50,25 @@ def test_the_mark_of_utf_8_is_no_part_of_the_first_line(scan: Scan, tmp_path: Pa
     assert len(scan(tmp_path / "b.log").events()) == 1
 
 
+def test_a_mark_within_a_file_costs_no_more_than_its_own_line_and_is_told(scan: Scan, tmp_path: Path) -> None:
+    """Files that begin with marks, put one behind the other."""
+    json = b'\xef\xbb\xbf{"time":"2026-11-24T11:14:28Z","event":"login"}\n'
+    (tmp_path / "b.log").write_bytes(json + json[3:] + json + json[3:])
+    scanned = scan(tmp_path / "b.log")
+    assert len(scanned.events()) + len(scanned.letters) == 4
+    assert {letter.place.rpartition(":")[2] for letter in scanned.letters} <= {"3"}
+
+
+def test_utf_32_is_told_and_not_taken_for_utf_16(scan: Scan, tmp_path: Path) -> None:
+    file = tmp_path / "some.log"
+    file.write_bytes(LOG.encode("utf-32"))
+    scanned = scan(file)
+    assert scanned.batches == []
+    [letter] = scanned.letters
+    assert letter.reason
+    assert letter.remedy
+
+
 def test_line_ends_may_be_mixed(scan: Scan, tmp_path: Path) -> None:
     lines = LOG.split("\n")[:-1]
     mixed = "".join(line + ("\r\n" if place % 2 else "\n") for place, line in enumerate(lines))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MAPPINGS, Scan
-from windows_sets import unpacked
+from conftest import MAPPINGS, Scan, source_of
+from windows_sets import captures, unpacked
 
 from lichen.core.batch import LogSource
 
@@ -174,3 +174,15 @@ def test_real_captures_are_read_whole(scan: Scan, name: str) -> None:
     assert {batch.stream.sensor for batch in scanned.batches} <= {"windows-json", "winlogbeat-6"}
     assert {"exec", "process", "registry_value", "registry_key"} & {batch.kind for batch in scanned.batches}
     assert sum(map(len, scanned.batches)) > 100
+
+
+def test_every_capture_is_told_for_what_it_is_by_its_beginning() -> None:
+    """Whichever of the shapes it has: none is left to a person to name, none to the mapping for any JSON."""
+    assert len(captures()) == 100
+    for path in captures():
+        notes: list[str] = []
+        delivery = next(source_of([path], notes=notes, batch_bytes=4096).read({}))
+        assert {batch.stream.sensor for batch in delivery.batches} <= {"windows-json", "winlogbeat-6"}, path
+        assert delivery.batches, path
+        assert not delivery.dead_letters, path
+        assert all("Windows events" in note for note in notes), notes

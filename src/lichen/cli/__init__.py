@@ -54,6 +54,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code is what docs/cli.md says. Faults come as place, fault and remedy on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     try:
         code = app(args=given, prog_name="lichen", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -73,6 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _where(fault), f"a fault of ours: {type(fault).__name__}: {fault}", "", "report it, with LICHEN_DEBUG=1 set"
         )
         return OUR_FAULT
+
+
+def _open_what_is_closed() -> None:
+    """Streams that whoever started us closed (`>&-`) are empty, or go nowhere."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _say(place: str, fault: str, limit: str, remedy: str) -> None:

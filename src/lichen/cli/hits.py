@@ -10,11 +10,11 @@ import lichen.cli.output as output
 
 if TYPE_CHECKING:
     from lichen.config import Settings
-    from lichen.run.hits import Hit
+    from lichen.run.hits import Hit, Tally
 
 
-def print_hits(settings: Settings, paths: Sequence[str]) -> tuple[int, int]:
-    """Prints the hits as they are found, and a summary on stderr; how many hits and dead letters there were."""
+def print_hits(settings: Settings, paths: Sequence[str]) -> Tally:
+    """Prints the hits as they are found, and a summary on stderr; what was counted."""
     from lichen.run.hits import Tally, hits
     from lichen.web.words import counted
 
@@ -24,11 +24,10 @@ def print_hits(settings: Settings, paths: Sequence[str]) -> tuple[int, int]:
         output.note(line)
     words = f"{counted(tally.hits, 'hit')} of {counted(len(tally.rules), 'rule')} in {counted(tally.events, 'event')}"
     output.note(words)
-    if tally.refused:
-        output.note(f"{counted(tally.refused, 'rule')} refused; lichen rule lint says why")
+    output.refused(tally.refused)
     if tally.dead_letters:
         output.note(f"{counted(tally.dead_letters, 'unreadable record')} set aside; lichen doctor PATH says where")
-    return tally.hits, tally.dead_letters
+    return tally
 
 
 def _told(found: Iterator[Hit]) -> Iterator[dict[str, object]]:

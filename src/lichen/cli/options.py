@@ -71,8 +71,12 @@ def settings_of(config: Path | None = None, **flags: Any) -> Settings:
 
 
 def desk_of(config: Path | None, store: Path | None) -> Desk:
-    """The desk of a store."""
+    """The desk of a store. Raises ConfigError where there is none: a misspelt one is no empty one."""
     from lichen.assemble import open_platform
+    from lichen.core.errors import ConfigError
     from lichen.run.desk import StoreDesk
 
-    return StoreDesk(open_platform(settings_of(config, store=store)))
+    settings = settings_of(config, store=store)
+    if not settings.store.is_dir():
+        raise ConfigError("no store there", place=str(settings.store), remedy="lichen scan PATH --store DIR makes one")
+    return StoreDesk(open_platform(settings))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lichen.core.desk import Desk
     from lichen.run.scan import ScanReport
 
-OK, FOUND = 0, 1
+OK, FOUND, BAD_RULE = 0, 1, 2
+TOLD = 20  # rules that a table names
 
 
 class FailOn(StrEnum):
@@ -85,8 +86,10 @@ def _hits(
         raise ConfigError("hits are told as NDJSON only", place="--output", remedy="leave it out")
     if fail_on not in (None, FailOn.rule, FailOn.any):
         raise ConfigError("hits know no lanes", place="--fail-on", remedy="use --fail-on rule, or leave --hits out")
-    found, dead_letters = print_hits(settings, paths)
-    return FOUND if (fail_on and found) or (strict and dead_letters) else OK
+    tally = print_hits(settings, paths)
+    if tally.refused:
+        return BAD_RULE
+    return FOUND if (fail_on and tally.hits) or (strict and tally.dead_letters) else OK
 
 
 def _scan(
@@ -105,9 +108,13 @@ def _scan(
 
 def told(report: ScanReport, output_as: options.Format | None, window_minutes: int) -> None:
     """Writes a scan's result to stdout, and what is said of the work to stderr."""
+    import msgspec
+
     noted(report)
     if output.wanted(output_as) is options.Format.ndjson:
-        output.ndjson([*({"type": "alert", **_record(alert)} for alert in report.alerts), _summary(report)])
+        rules = ({"type": "rule", **msgspec.to_builtins(each)} for each in report.fired)
+        alerts = ({"type": "alert", **_record(alert)} for alert in report.alerts)
+        output.ndjson([*rules, *alerts, _summary(report)])
     else:
         _table(report, window_minutes)
 
@@ -120,18 +127,22 @@ def _desk(settings: Settings) -> Desk:
 
 
 def noted(report: ScanReport) -> None:
-    """Says on stderr what each file was taken for, and how many records could not be read."""
+    """Says on stderr what each file was taken for, which rules were refused, and how much could not be read."""
     from lichen.web.words import counted
 
     for line in report.notes:
         output.note(line)
+    output.refused(report.refused)
     if report.dead_letters:
         unreadable = counted(report.dead_letters, "unreadable record")
         output.note(f"{unreadable} set aside; lichen doctor PATH says where and why")
 
 
 def ended(report: ScanReport, strict: bool, fail_on: FailOn | None) -> int:
-    """The exit code: 1 where something was found that the scan was to fail on, or under --strict not all was read."""
+    """The exit code: 2 where a rule was refused, 1 where something was found that the scan was to fail on, or under
+    --strict not all was read."""
+    if report.refused:
+        return BAD_RULE
     lanes = {alert.lane for alert in report.alerts}
     match fail_on:
         case None:
@@ -161,6 +172,7 @@ def _summary(report: ScanReport) -> dict[str, object]:
         "events": report.events,
         "windows": report.windows,
         "rule_hits": report.rule_hits,
+        "rules_refused": len(report.refused),
         "standing_out": report.standing_out,
         "alerts": len(report.alerts),
         "dead_letters": report.dead_letters,
@@ -175,6 +187,7 @@ def _table(report: ScanReport, window_minutes: int) -> None:
     from lichen.web.words import counted
 
     drawn.lanes(report.alerts, window_minutes)
+    _rules(report)
     what = f"{counted(report.rule_hits, 'rule hit')}; {counted(report.standing_out, 'thing')} that stand out here"
     what = what.replace("1 thing that stand out", "1 thing that stands out")
     read = f"{counted(report.events, 'event')} in {counted(report.windows, 'window')} were read"
@@ -187,3 +200,22 @@ def _table(report: ScanReport, window_minutes: int) -> None:
         )
     if report.alerts:
         output.say("`lichen alert show` says why.", "dim")
+
+
+def _rules(report: ScanReport) -> None:
+    """What rules said, and of whom: the gravest first."""
+    rows = []
+    for each in report.fired[:TOLD]:
+        more = f" and {each.n_subjects - 2} more" if each.n_subjects > 2 else ""
+        who = ", ".join(each.subjects[:2]) + more
+        title = output.text(each.title, limit=200)
+        rows.append(
+            (each.level or "list", title, " ".join(each.techniques[:2]), output.text(who, limit=200), each.hits)
+        )
+    if not rows:
+        return
+    left = len(report.fired) - len(rows)
+    unshown = f", {left} of them not shown; --output ndjson has all" if left else ""
+    heading = f"Rules that fired ({len(report.fired)}{unshown})"
+    output.table(("level", "rule", "technique", "who", "hits"), rows, right=("hits",), title=heading)
+    output.say("`lichen scan PATH --hits` has every event that fired one.", "dim")

@@ -145,9 +145,7 @@ class _Scene:
 
     def confirmed(self) -> dict[int, Rows]:
         """The events that a person confirmed: those that the ledger's causes point at."""
-        lines = [
-            line for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0 or line.weight_nats > 0
-        ]
+        lines = [line for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0]
         ids = {event_id for line in lines for event_id in line.sample_event_ids}
         causes = {line.cause for line in lines if line.cause}
         found = {}
@@ -184,7 +182,9 @@ class _Scene:
         batch, shown = self.again.batches[number], np.ones(len(self.again.batches[number]), dtype=bool)
         for name, value in pattern.items():
             if name not in batch.view.schema.names:
-                raise LichenError(f"{name!r} is no column of the view", remedy="see docs/events.md for the columns")
+                raise LichenError(
+                    f"{name!r} is no column of the view", remedy="`lichen source explain FILE` shows the columns"
+                )
             shown &= np.array([value == str(seen) for seen in batch.column(name).to_pylist()], dtype=bool)
         return np.intersect1d(np.flatnonzero(shown), self.inside[number])
 

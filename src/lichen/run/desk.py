@@ -124,15 +124,17 @@ class StoreDesk:
             )
         found = self.hearing.credit(alert, CONFIRMED, "alert", {})
         ids = {i for belief in alert.beliefs for line in belief.ledger for i in line.sample_event_ids if line.nats > 0}
-        confirmed = []
+        confirmed, beside = [], []
         for batch in found.again.batches:
-            rows = [row for row, name in enumerate(batch.event_ids(range(len(batch)))) if name in ids]
-            confirmed.append((batch, np.array(rows, dtype=np.int64)))
+            chosen = np.array([name in ids for name in batch.event_ids(range(len(batch)))], dtype=bool)
+            confirmed.append((batch, np.flatnonzero(chosen)))
+            beside.append(batch.take(np.flatnonzero(~chosen)))
         benign = list(self._benign())
         (best, *_) = synthesise(
             alert,
             confirmed,
             grounds_of(benign),
+            beside=grounds_of(beside),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
             count=lambda sigma: hits_of(sigma, benign, self.platform.settings.window_minutes),
         )

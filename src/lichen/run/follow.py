@@ -46,6 +46,8 @@ def serve(
     """
     platform = assemble.open_platform(settings)
     with platform.store:
+        for fault in platform.rules.rules.refused:
+            say(f"refused: {fault}")
         following = Following(platform, follow, say)
         if once:
             following.read_once()

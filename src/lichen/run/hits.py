@@ -13,6 +13,7 @@ from lichen import assemble, catalogue
 from lichen.collect.inputs.files import FileSource
 from lichen.config import Settings
 from lichen.core.batch import Batch, Rows
+from lichen.core.errors import RuleError
 from lichen.core.time import to_text
 from lichen.detect.rules import IndicatorList, RulesDetector
 from lichen.detect.rules.at_line import first_lines, matched_fields
@@ -48,7 +49,7 @@ class Tally:
     dead_letters: int = 0
     rules: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
-    refused: int = 0
+    refused: tuple[RuleError, ...] = ()
 
 
 class HitReader:
@@ -105,7 +106,7 @@ class HitReader:
 def hits(settings: Settings, paths: Sequence[Path], tally: Tally) -> Iterator[Hit]:
     """Every hit in files and folders, as they are read; `tally` grows with it. Raises LichenError as a scan does."""
     detector = assemble.rules_of(settings)
-    tally.refused = len(detector.rules.refused)
+    tally.refused = detector.rules.refused
     reader = HitReader.of(detector)
     source = FileSource(
         paths,

@@ -16,9 +16,10 @@ from lichen.core.batch import Batch
 from lichen.core.belief import MALICIOUS
 from lichen.core.desk import Health
 from lichen.core.doors import Detector
-from lichen.core.errors import InputError, LichenError
+from lichen.core.errors import InputError, LichenError, RuleError
 from lichen.run import advance, within
 from lichen.run.desk import StoreDesk
+from lichen.run.fired import Fired, fired
 from lichen.run.lessons import learned_benign, spooled
 from lichen.run.local import Admit, Believe, Pipeline
 from lichen.store.spool import Spool
@@ -28,12 +29,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """What a scan found. `rule_hits`: distinct (rule, subject, window); `standing_out`: windows that no rule names."""
+    """What a scan found. `rule_hits`: distinct (rule, subject, window); `standing_out`: windows that no rule names;
+    `refused`: rules, filters and places of them that could not be taken."""
 
     notes: list[str]
     events: int
     dead_letters: int
     rule_hits: int
+    fired: list[Fired]
+    refused: tuple[RuleError, ...]
     alerts: list[Alert]
     standing_out: int
     windows: int
@@ -53,13 +57,15 @@ def scan(settings: Settings, paths: Sequence[Path], *, progress: Progress = lamb
         else:
             within.judge_all(platform)
         kept = platform.store.records
-        rule_rows = [row for row in kept.evidence() if row.detector.startswith(("rule:", "indicator:"))]
+        said = fired(kept.evidence(), platform.rules.rules)
         found = kept.alerts()
         return ScanReport(
             notes=notes,
             events=events,
             dead_letters=dead,
-            rule_hits=len({row.key for row in rule_rows}),
+            rule_hits=sum(each.hits for each in said),
+            fired=said,
+            refused=platform.rules.rules.refused,
             alerts=found,
             standing_out=sum(len(alert.beliefs) for alert in found if alert.lane != MALICIOUS),
             windows=len(within.windows_of(platform)),

@@ -16,6 +16,7 @@ from lichen.core.belief import Belief
 from lichen.core.census import CensusRow
 from lichen.core.doors import Memory
 from lichen.core.entity import Subject
+from lichen.core.errors import ConfigError
 from lichen.core.evidence import Evidence
 from lichen.store import checkpoint, rows, schema
 from lichen.store.parts import Part
@@ -51,7 +52,11 @@ class Records:
     @classmethod
     def at(cls, folder: Path) -> Records:
         """The SQLite records in a store's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fault = f"no folder for a store: {error.strerror}"
+            raise ConfigError(fault, place=str(folder), remedy="name another folder") from error
         return cls(f"sqlite:///{folder / 'records.sqlite'}")
 
     def close(self) -> None:

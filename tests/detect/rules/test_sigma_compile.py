@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,14 @@ def test_a_rule_nested_without_end_is_refused() -> None:
 def test_several_conditions_are_alternatives() -> None:
     either = rule_of("    a:\n        f: x\n    b:\n        f: y\n    condition: [a, b]\n")
     assert either.condition == rule_of("    a:\n        f: [x, y]\n    condition: a\n").condition
+
+
+def test_a_selector_means_the_same_names_however_many_stars_it_has_and_takes_no_time() -> None:
+    detections = "    sel_a:\n        f: x\n    sel_b:\n        f: y\n    other:\n        f: z\n"
+    plain = rule_of(f"{detections}    condition: 1 of sel_*\n")
+    began = time.process_time()
+    assert rule_of(f"{detections}    condition: 1 of sel_{'*' * 60}\n").condition == plain.condition
+    assert rule_of(f"{detections}    condition: 1 of {'*_' + '*' * 60}\n").condition == plain.condition
+    assert "fits no detection" in fault_of(f"{detections}    condition: 1 of {'*' * 60}x\n").fault
+    assert "fits no detection" in fault_of(f"{'    ' + 'a' * 60}: {{f: x}}\n    condition: 1 of {'*a' * 30}x\n").fault
+    assert time.process_time() - began < 1

@@ -8,6 +8,8 @@ from typing import Any
 
 from lichen.collect.inputs.containers import Damaged, Open
 
+Stream = tuple[str, int]  # its name, which others may have too, and its number
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:
@@ -24,15 +26,17 @@ class Caps:
 
 @dataclass(slots=True)
 class Budget:
-    """What of a file's caps is used. Each decompressed stream counts once, however often it is read."""
+    """What of a file's caps is used. Each decompressed stream counts once, however often it is read; streams of one
+    name are as many as they are."""
 
     caps: Caps
     size: int
     entries: int = 0
-    reached: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    reached: defaultdict[Stream, int] = field(default_factory=lambda: defaultdict(int))
+    streams: int = 0
     total: int = 0
 
-    def charge(self, stream: str, reached: int) -> None:
+    def charge(self, stream: Stream, reached: int) -> None:
         """A stream was read this far. Raises Damaged beyond the caps."""
         more = reached - self.reached[stream]
         if more <= 0:
@@ -50,13 +54,15 @@ class Budget:
 
     def counted(self, opener: Open, stream: str) -> Open:
         """An opener whose streams are charged as they are read."""
-        return lambda: Counted(opener(), self, stream)
+        self.streams += 1
+        account = (stream, self.streams)
+        return lambda: Counted(opener(), self, account)
 
 
 class Counted:
     """A forward stream that is charged as it is read."""
 
-    def __init__(self, file: Any, budget: Budget, stream: str) -> None:
+    def __init__(self, file: Any, budget: Budget, stream: Stream) -> None:
         self._file, self._budget, self._stream, self._reached = file, budget, stream, 0
 
     def read1(self, size: int) -> bytes:

@@ -53,6 +53,7 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
     ValueError,
+    IndexError,  # zipfile, of an entry without a name
 )
 
 
@@ -146,6 +147,8 @@ def origins_of(path: str, caps: Caps = CAPS) -> list[Origin]:
     file = Path(path)
     try:
         info = file.stat()
+        if stat.S_ISFIFO(info.st_mode):  # it is looked at before it is read, and gives what it holds once
+            raise InputError("a pipe that has a name", place=path, remedy="give it as standard input: lichen scan -")
         if not stat.S_ISREG(info.st_mode):
             raise InputError("neither a file nor a folder", place=path, remedy="name files, folders or - (stdin)")
         stamp = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, caps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -19,12 +20,13 @@ from lichen.detect.rules.algebra import AllOf, AnyOf, Node, Not, joined
 from lichen.detect.rules.modifiers import SUPPORTED, condition_of
 from lichen.detect.rules.pipelines import Piped, Pipeline, wanted_for
 from lichen.detect.rules.rule_file import Document, line_of
-from lichen.detect.rules.spellings import DASHES_LIMIT, Unfit
+from lichen.detect.rules.spellings import DASHES, DASHES_LIMIT, Unfit
 
 STAGES = ("stable", "shadow")
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)")
 _WORD = re.compile(r"[\w*-]+")
 _OPTION = re.compile(r"\B[-/]\b")  # each multiplies what pySigma expands `windash` to by five
+SPELLINGS_LIMIT = 20_000  # of one rule
 _CONDITIONS = "use names, and, or, not, 1 of NAME*, all of NAME*, all of them"
 _OPERATORS = {"and", "or", "not", "of", "1", "any", "all", "them"}
 
@@ -41,7 +43,12 @@ def parsed_rule(document: Document) -> SigmaRule:
     """pySigma's rule. Its errors carry no line, so a fault in the detection is searched for item by item."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's `re` warns of patterns that RE2 takes as they are
+        made = 0
         for key, value, line in _items(document.data["detection"], document.child("detection")):
+            made += _spellings(key, value)
+            if made > SPELLINGS_LIMIT:
+                fault = f"|windash makes more than {SPELLINGS_LIMIT} spellings of the values"
+                raise Fault(line, fault, "split the rule, or write fewer dashes into its values")
             _check_item(key, value, line)
         data = {**document.data, "detection": _renamed(document.data["detection"])}
         rule = SigmaRule.from_dict(data, collect_errors=True)
@@ -115,6 +122,14 @@ def _check_item(key: str | None, value: Any, line: int) -> None:
     except (TypeError, AttributeError, ValueError, re.error) as error:
         remedy = "use texts, numbers, booleans or null"
         raise Fault(line, f"a value that Sigma does not know: {error}", remedy) from error
+
+
+def _spellings(key: str | None, value: Any) -> int:
+    """How many texts `windash` makes of a detection item's values."""
+    if "windash" not in (key or "").split("|"):
+        return 0
+    values = value if isinstance(value, list) else [value]
+    return sum(len(DASHES) ** min(DASHES_LIMIT, len(_OPTION.findall(str(each)))) for each in values)
 
 
 def _items(data: Any, node: yaml.Node) -> Iterator[tuple[str | None, Any, int]]:
@@ -201,6 +216,13 @@ def _condition(parsed: Any, rule: SigmaRule, names: dict[str, Node], line: int) 
     return node
 
 
+def selected(pattern: str, names: Iterable[str]) -> list[str]:
+    """The detections that a selector means, as pySigma says, but in linear time: its own reading of `1 of ****x` takes
+    exponential time. What a filter adds begins with `_` and is meant only by patterns that do, too."""
+    glob = "*" if pattern == "them" else pattern
+    return [name for name in names if fnmatchcase(name, glob) and (pattern[:1] == "_" or name[:1] != "_")]
+
+
 def _branch(tree: Any, rule: SigmaRule, names: dict[str, Node], line: int, read: set[str]) -> Node:
     if isinstance(tree, ConditionIdentifier):
         read.add(tree.identifier)
@@ -209,7 +231,7 @@ def _branch(tree: Any, rule: SigmaRule, names: dict[str, Node], line: int, read:
         return names[tree.identifier]
     if isinstance(tree, ConditionSelector):
         read.add(tree.pattern)
-        found = [each.identifier for each in tree.resolve_referenced_detections(rule.detection)]
+        found = selected(tree.pattern, rule.detection.detections)
         if not found:
             raise Fault(line, f"{tree.pattern!r} fits no detection", "add one, or leave it out")
         kind = AllOf if tree.cond_class is ConditionAND else AnyOf

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lichen.core.errors import RuleError
 from lichen.detect.rules.algebra import ALWAYS, NEVER, fields_of, predicates_of
+from lichen.detect.rules.collection import collected
 from lichen.detect.rules.columns import needle_of
 from lichen.detect.rules.companions import cases_of
 from lichen.detect.rules.correlation_file import Correlation
@@ -93,7 +94,7 @@ def _warnings(rule: Rule) -> Iterator[Finding]:
         if not fields_of(each) and needle_of(each) is None:
             yield Finding("warning", place, "a keyword that reads every text whole", "name a field, or a longer text")
             break
-    for document in read_documents(rule.path):
+    for document in collected(read_documents(rule.path)):
         if isinstance(document, Document) and document.line == rule.line:
             yield from _unused(document)
 

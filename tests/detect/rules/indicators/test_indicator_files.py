@@ -162,6 +162,38 @@ def test_json_that_is_neither_is_refused_and_never_raises(tmp_path: Path, text: 
     assert len(refused) == 1
 
 
+@pytest.mark.parametrize("number", ["inf", "1e999", "nan", "9" * 5000])
+def test_a_number_beyond_every_bound_costs_its_own_line_alone(tmp_path: Path, number: str) -> None:
+    (tmp_path / "a.csv").write_text(f"indicator,confidence\nevil.example,{number}\ngood.example,50\n")
+    lists, faults = load_indicators([tmp_path])
+    assert [fault.place for fault in faults] == [f"{tmp_path / 'a.csv'}:2"]
+    assert entries(lists[0]).keys() == {"good.example"}
+
+
+@pytest.mark.parametrize("time", ["9" * 400, "-1e400", "1e400", "NaN", "-Infinity"])
+def test_a_time_beyond_every_date_costs_its_own_indicator_alone(tmp_path: Path, time: str) -> None:
+    told = json.dumps(bundle(valid_from="TIME")).replace('"TIME"', time)
+    (tmp_path / "a.json").write_text(told)
+    lists, faults = load_indicators([tmp_path])
+    assert len(lists[0]) == 0
+    assert "beyond every date" in faults[0].fault
+
+
+def test_what_is_no_csv_any_more_is_told_with_its_line_and_what_came_before_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("indicator\nevil.example\n" + "a" * 140_000 + "\nlater.example\n")
+    lists, [fault] = load_indicators([tmp_path])
+    assert entries(lists[0]).keys() == {"evil.example"}
+    assert (fault.place, fault.fault[:12]) == (f"{tmp_path / 'a.csv'}:3", "no CSV from ")
+
+
+def test_a_number_without_end_beside_a_list_refuses_the_list(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("evil.example\n")
+    (tmp_path / "a.about.yml").write_text("confidence: .inf\n")
+    lists, [fault] = load_indicators([tmp_path])
+    assert lists == ()
+    assert fault.fault.startswith("cannot be read")
+
+
 def test_what_stands_beside_a_list_says_what_holds_of_it(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("# confidence: 40\nevil.example\n")
     (tmp_path / "mine.about.yml").write_text("title: my list\ntechniques: [t1071]\nhalf_life_days: 10\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import orjson
@@ -65,10 +66,11 @@ def texts_under(document: Mapping[str, Any], name: str) -> Texts | None:
     return None
 
 
-def _ways(name: str) -> Iterator[tuple[str, ...]]:
+@lru_cache(maxsize=4096)
+def _ways(name: str) -> tuple[tuple[str, ...], ...]:
     if "." not in name and not is_indexed(name):
-        return iter(((name,),))
-    return splits_of(name) if name.count(".") < DOTS_LIMIT else iter(((name,), tuple(name.split("."))))
+        return ((name,),)
+    return tuple(splits_of(name)) if name.count(".") < DOTS_LIMIT else ((name,), tuple(name.split(".")))
 
 
 DOTS_LIMIT = 6  # a name with more is taken literally or as one way

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from lichen.detect.rules.algebra import AllOf, Leaf, Node, Not, Predicate, SameAs, fields_of, predicates_of, settled
+from lichen.detect.rules.algebra import (
+    AllOf,
+    Leaf,
+    Node,
+    Not,
+    Predicate,
+    SameAs,
+    Text,
+    fields_of,
+    predicates_of,
+    settled,
+)
+from lichen.detect.rules.casing import fold
 from lichen.detect.rules.engine.bitmaps import Bitmaps
 from lichen.detect.rules.engine.documents import Texts
 from lichen.detect.rules.engine.folding import ColumnOf, Folding, reads_words, without_words
 from lichen.detect.rules.engine.programs import Programs, programs_of
 from lichen.detect.rules.engine.scanning import Matchers, Scan
 from lichen.detect.rules.engine.values import Values
-from lichen.detect.rules.judging import Judge
+from lichen.detect.rules.judging import Judge, compared
 from lichen.detect.rules.misses import Bitmap, Step, bitmap_of, holds, lines_of, planned
 from lichen.detect.rules.program import _alike as alike
 
@@ -26,6 +39,26 @@ Rules: TypeAlias = npt.NDArray[np.int32]
 ROWS_LIMIT = 8192  # lines judged at once
 
 JudgeOf: TypeAlias = Callable[[Predicate], Judge]
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def _folded(beyond: re.Match[str]) -> str:
+    return fold(beyond[0])
+
+
+def _lowered(text: str) -> str:
+    """The text with the letters of ASCII in lower case."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+
+
+class Line(NamedTuple):
+    """The text of a line, and the same as it is compared without regard to case: to fold it takes longer than all
+    that is asked of it."""
+
+    text: str
+    folded: str
 
 
 class KindJudge:
@@ -131,8 +164,10 @@ class KindJudge:
         answers = np.zeros(count, dtype=np.bool_)
         if isinstance(predicate, SameAs):
             first, second = columns[self._place[predicate.field]], columns[self._place[predicate.other]]
-            pairs = zip(first.codes[lines].tolist(), second.codes[lines].tolist(), strict=True)
-            answers[lines] = [_are_alike(predicate, first.texts(a), second.texts(b)) for a, b in pairs]
+            pairs = np.stack([first.codes[lines], second.codes[lines]], axis=1)
+            distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
+            alike = [_are_alike(predicate, first.texts(a), second.texts(b)) for a, b in distinct.tolist()]
+            answers[lines] = np.array(alike, dtype=np.bool_)[inverse]
             return bitmap_of(answers)
         values = columns[self._place[fields_of(predicate)[0]]]
         judge = self._judge_of(predicate)
@@ -154,11 +189,12 @@ class KindJudge:
 
     def fired_on(self, texts: Mapping[str, Texts | None], line: str) -> Iterator[int]:
         """The rules with keywords that fire on one line, given what it says under each key of a column."""
+        told = Line(line, _BEYOND_ASCII.sub(_folded, _lowered(line)))
         for rule, condition in self.wordy:
-            if self._truth(condition, texts, line):
+            if self._truth(condition, texts, told):
                 yield rule
 
-    def _truth(self, node: Node, texts: Mapping[str, Texts | None], line: str) -> bool:
+    def _truth(self, node: Node, texts: Mapping[str, Texts | None], line: Line) -> bool:
         if isinstance(node, Not):
             return not self._truth(node.node, texts, line)
         if isinstance(node, Leaf):
@@ -166,11 +202,13 @@ class KindJudge:
         answers = (self._truth(child, texts, line) for child in node.nodes)
         return all(answers) if isinstance(node, AllOf) else any(answers)
 
-    def _is_true(self, predicate: Any, texts: Mapping[str, Texts | None], line: str) -> bool:
+    def _is_true(self, predicate: Any, texts: Mapping[str, Texts | None], line: Line) -> bool:
         keys = fields_of(predicate)
+        if not keys and isinstance(predicate, Text):
+            return compared(predicate.how, line.text if predicate.cased else line.folded, predicate.text)
         if isinstance(predicate, SameAs):
             return _are_alike(predicate, texts[keys[0]] or (), texts[keys[1]] or ())
-        there = texts[keys[0]] if keys else (line,)
+        there = texts[keys[0]] if keys else (line.text,)
         if there is None:
             return False
         return type(predicate).__name__ == "Exists" or any(map(self._judge_of(predicate), there))

@@ -90,11 +90,21 @@ class LineEngine:
         return PurePass(self._kinds, self._counted)
 
     def hits(self, buffer: bytes | bytearray | memoryview, base: int = 0) -> Hits:
-        """Every rule that fires on a line of the buffer, whose first byte stands at `base` of its stream. The buffer
-        holds whole lines; large ones (from 16 MiB) are judged in larger batches, and so faster."""
+        """Every rule that fires on a line of the buffer, which holds whole lines; its first byte stands at `base` of
+        its stream. Of a stream in several buffers `feed` and `taken` say the same, and sooner."""
+        self.feed(buffer, base)
+        return self.taken()
+
+    def feed(self, buffer: bytes | bytearray | memoryview, base: int = 0) -> None:
+        """Takes a buffer of whole lines, to be told of by `taken`; the buffer may be used anew afterwards. Lines that
+        were never seen before are judged together: the more of them are fed before `taken`, the less each costs. A
+        line in waiting takes 12 bytes besides what is remembered of it."""
         view = memoryview(buffer)
         skipped = len(BOM) if base == 0 and bytes(view[: len(BOM)]) == BOM else 0
         self._pass.feed(view[skipped:], base + skipped)
+
+    def taken(self) -> Hits:
+        """Every rule that fires on a line fed since the last time."""
         starts, rules = self._pass.taken()
         order = np.lexsort((rules, starts))
         self._fired += np.bincount(rules, minlength=len(self.rules))

@@ -136,9 +136,10 @@ class _Patterns:
 
         data, scan = values.data.tobytes(), self._database.scan
         odd: list[int] = []
+        may_be_odd = _UNLIKE.search(data) is not None
         for piece, (start, end) in enumerate(zip(values.starts.tolist(), values.ends.tolist(), strict=True)):
             text = data[start:end]
-            if _UNLIKE.search(text):
+            if may_be_odd and _UNLIKE.search(text):
                 odd.append(piece)
             else:
                 scan(text, match_event_handler=note, context=piece)

@@ -66,7 +66,7 @@ def load_list(path: Path, refused: list[RuleError], warnings: Warnings | None = 
             _read(path, collected, about, refused)
         about |= _beside(path)
         told = _about(about)
-    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError) as error:
         fault = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         refused.append(RuleError(f"cannot be read: {fault}", place=str(path), remedy="check the file"))
         return None

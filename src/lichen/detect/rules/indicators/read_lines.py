@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -34,7 +35,8 @@ def read_text(lines: Iterable[str], into: Collected) -> Iterator[Fault]:
 
 
 def read_csv(lines: Iterable[str], into: Collected) -> Iterator[Fault]:
-    """The first column of COLUMNS that the header names holds indicators; those of TOLD say more of each."""
+    """The first column of COLUMNS that the header names holds indicators; those of TOLD say more of each. What is no
+    CSV ends the list with its line; what came before is kept."""
     at_line = 0
 
     def kept() -> Iterator[str]:
@@ -43,11 +45,18 @@ def read_csv(lines: Iterable[str], into: Collected) -> Iterator[Fault]:
             if line and not line.startswith("#"):
                 yield line
 
-    rows = csv.reader(kept())
+    try:
+        for fault in _read_rows(csv.reader(kept()), into):
+            yield max(at_line, 1), fault
+    except csv.Error as error:
+        yield at_line, f"no CSV from here on: {error}"
+
+
+def _read_rows(rows: Iterator[list[str]], into: Collected) -> Iterator[str]:
     header = [name.strip().strip('"').lower() for name in next(rows, [])]
     column = next((header.index(name) for name in COLUMNS if name in header), None)
     if column is None:
-        yield 1, f"the header names no column of indicators: one of {', '.join(COLUMNS)}"
+        yield f"the header names no column of indicators: one of {', '.join(COLUMNS)}"
         return
     told = {what: header.index(name) for what, names in TOLD.items() for name in names[::-1] if name in header}
     for row in rows:
@@ -56,14 +65,14 @@ def read_csv(lines: Iterable[str], into: Collected) -> Iterator[Fault]:
             said = {what: row[at].strip() for what, at in told.items() if at < len(row)}
             fault = _add(entry, said, into) if any(said.values()) else into.add_text(entry)
             if fault:
-                yield at_line, fault
+                yield fault
 
 
 def _add(entry: str, said: Mapping[str, str], into: Collected) -> str | None:
     try:
         confidence = int(float(said["confidence"])) if said.get("confidence") else None
         first, last = moment(said.get("valid_from")), moment(said.get("valid_until"))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         return f"{entry[:80]!r}: {error}"
     return into.add(entry, said.get("source") or None, confidence, first, last)
 
@@ -73,13 +82,21 @@ def moment(text: str | int | float | None) -> int | None:
     if text is None or text == "":
         return None
     if isinstance(text, int | float) or text.isdecimal():
-        return int(float(text) * 1_000_000) if float(text) < 1e11 else _beyond(text)
+        seconds = _seconds(text)
+        return int(seconds * 1_000_000) if abs(seconds) < 1e11 else _beyond(text)
     try:
         told = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
         raise ValueError(f"{text[:40]!r} is no time that can be read") from None
     told = told if told.tzinfo else told.replace(tzinfo=UTC)
     return round(told.timestamp() * 1_000_000)
+
+
+def _seconds(text: str | int | float) -> float:
+    try:
+        return float(text)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
 
 
 def _beyond(text: object) -> int:

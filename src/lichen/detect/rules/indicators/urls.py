@@ -44,10 +44,10 @@ def canonical_url(text: str) -> str | None:
 def _mended(rest: str) -> str:
     path, mark, query = rest.strip().partition("?")
     path = _escaped(path)
-    if _DOTS.search(path):
-        path = without_dots(path)
     if not path.startswith("/"):
         path = "/" + path
+    if _DOTS.search(path):
+        path = without_dots(path)
     return path + mark + _escaped(query)
 
 
