@@ -17,7 +17,7 @@ from lichen.core.plain_yaml import plain_yaml
 from lichen.core.time import from_text
 
 COMPRESSED = (".xz", ".gz", ".zst")
-JUDGES = ("judge", "judge-2")  # attacked sessions that nothing but evaluation may read
+JUDGES = ("judge", "judge-2", "judge-3")  # attacked sessions that nothing but evaluation may read
 
 
 @dataclass(frozen=True, slots=True)
