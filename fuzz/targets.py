@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, cast
 SEEDS = Path(__file__).parent / "seeds"
 NAMES = ("rule_files", "regexes", "event_logs", "json_lines", "syslog_lines", "feeds", "archives")
 SECONDS = 1.0  # of CPU time, whatever the input
+MEMORY_BYTES = 256 << 20  # that an input may take beyond what any before it took
 
 Mutate = Callable[[bytes, int, int, Callable[[bytes, int], bytes]], bytes]
 
@@ -32,16 +34,23 @@ class Target:
     mutate: Mutate | None = None
 
     def within_bounds(self, data: bytes) -> float:
-        """The CPU seconds that an input took. Raises Broken if they are too many, and what `read` raises."""
-        began = time.process_time()
+        """The CPU seconds that an input took. Raises Broken if they, or its memory, are too many, and what `read`
+        raises."""
+        began, peak = time.process_time(), peak_bytes()
         self.read(data)
-        spent = time.process_time() - began
+        spent, more = time.process_time() - began, peak_bytes() - peak
+        expect(more <= MEMORY_BYTES, f"{more >> 20} MiB of memory (limit: {MEMORY_BYTES >> 20})")
         expect(spent <= SECONDS, f"{spent:.2f} s of CPU time (limit: {SECONDS})")
         return spent
 
     def seeds(self) -> Iterator[Path]:
         """What is kept: inputs of every sort, and each that ever found a fault."""
         return iter(sorted(path for path in (SEEDS / self.name).iterdir() if path.is_file()))
+
+
+def peak_bytes() -> int:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def target(name: str) -> Target:

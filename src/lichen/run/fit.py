@@ -20,7 +20,7 @@ from lichen.detect.rules import RulesDetector
 from lichen.detect.rules.reach import Seen, with_seen
 from lichen.evaluate.replay import Replay, replay
 from lichen.run.public_sets import LIKE, SETS
-from lichen.run.recorded import MINUTES, Models, Recorded, examples_of, learn_attacks, learn_benign, merged
+from lichen.run.recorded import MINUTES, Models, Recorded, examples_of, learn_attacks, learn_benign, may_teach, merged
 
 Window = tuple[Subject, int]
 Say = Callable[[str], None]
@@ -120,6 +120,8 @@ def fit_judges(
 
     Calibration, rule rates and cuts come from `calibrate_on` alone, heads from `attacked` out of fold by kind.
     """
+    for each in (calibrate_on, attacked):
+        may_teach(each)
     say("learning all kinds")
     profiles, classifier = detectors_without(learned, None, rules)
     detectors: list[Detector] = [rules, *profiles.values(), classifier]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compiling import SOURCE
+from compiling import HEAD, SOURCE
 from near import batch_of
 
 from lichen.core.errors import RuleError
@@ -68,3 +68,12 @@ def test_a_fault_in_a_part_shows_the_line_of_that_part() -> None:
     faulty = compiled(GLOBAL + FIRST.replace("{f: a}", "{f|nearly: a}"))[0]
     assert isinstance(faulty, RuleError)
     assert faulty.place == "many.yml:11"
+
+
+def test_a_file_that_repeats_without_end_is_refused_where_it_has_handed_on_enough() -> None:
+    values = ", ".join(map(str, range(5000)))
+    text = f"{HEAD}    a: {{f: [{values}]}}\n    condition: a\n" + "---\naction: repeat\n" * 200
+    compiled = list(compile_file(Path("a.yml"), text))
+    assert len(compiled) < 6
+    assert isinstance(compiled[-1], RuleError)
+    assert (compiled[-1].fault, compiled[-1].limit) == ("the file hands on too many values", "20000")

@@ -132,7 +132,7 @@ def test_aliases_that_multiply_without_end_are_refused_at_once() -> None:
     lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 12)]
     error = next(compile_file(Path("a.yml"), "\n".join(lines)))
     assert isinstance(error, RuleError)
-    assert error.limit == "100000"
+    assert error.limit == "20000"
 
 
 def test_a_rule_nested_without_end_is_refused() -> None:
@@ -155,3 +155,25 @@ def test_a_selector_means_the_same_names_however_many_stars_it_has_and_takes_no_
     assert "fits no detection" in fault_of(f"{detections}    condition: 1 of {'*' * 60}x\n").fault
     assert "fits no detection" in fault_of(f"{'    ' + 'a' * 60}: {{f: x}}\n    condition: 1 of {'*a' * 30}x\n").fault
     assert time.process_time() - began < 1
+
+
+def test_documents_of_aliases_have_one_account_for_the_file() -> None:
+    lines = ["title: a", "x0: &x0 [a, a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 4)]
+    one = "\n".join(lines) + "\n---\n"
+    compiled = list(compile_file(Path("a.yml"), one * 200))
+    assert len(compiled) < 20
+    assert isinstance(compiled[-1], RuleError)
+    assert compiled[-1].fault == "too many values"
+
+
+def test_a_plain_file_of_many_rules_is_not_refused_for_its_size() -> None:
+    rules = f"{HEAD}{PLAIN}---\n" * 2000
+    assert all(isinstance(each, Rule) for each in compile_file(Path("a.yml"), rules))
+
+
+def test_windash_on_many_values_is_refused_before_it_is_spelled_out() -> None:
+    values = ", ".join(f"' -a{i} -b -c -d'" for i in range(50))
+    fault = fault_of(f"    selection:\n        f|windash: [{values}]\n    condition: selection\n")
+    assert fault.place == f"a.yml:{DETECTION_LINE + 1}"
+    assert "20000 spellings" in fault.fault

@@ -13,20 +13,27 @@ from typing import Any
 import yaml
 
 from lichen.core.errors import RuleError
-from lichen.detect.rules.rule_file import Document
+from lichen.detect.rules.rule_file import UNFOLDED_LIMIT, Document, values_in
 
 ACTIONS = ("global", "reset", "repeat")
 
 
 def collected(documents: Iterable[Document | RuleError]) -> Iterator[Document | RuleError]:
-    """The rules of a file, each whole."""
+    """The rules of a file, each whole; those after more than UNFOLDED_LIMIT values were handed on are refused."""
     common: Document | None = None
     before: Document | None = None
+    handed_on = 0
     for document in documents:
         if isinstance(document, RuleError):
             yield document
             continue
         action = document.data.get("action")
+        taken = before if action == "repeat" else common if action is None else None
+        handed_on += values_in(taken.node) if taken is not None else 0
+        if handed_on > UNFOLDED_LIMIT:
+            limit, remedy = str(UNFOLDED_LIMIT), "split the file, or repeat less"
+            yield RuleError("the file hands on too many values", place=document.place(), limit=limit, remedy=remedy)
+            return
         if action is None:
             whole = document
             if common is not None and "correlation" not in document.data and "filter" not in document.data:

@@ -12,7 +12,8 @@ import yaml
 from lichen.core.errors import RuleError
 
 FILE_LIMIT_BYTES = 1 << 20
-NODES_LIMIT = 100_000  # of one document, aliases followed: what a few nested aliases can blow up without end
+NODES_LIMIT = 100_000  # of one document
+UNFOLDED_LIMIT = 20_000  # of a file shorter than that: what aliases and `action: repeat` can blow up without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +77,17 @@ def read_documents(path: Path, text: str | bytes | None = None) -> Iterator[Docu
         yield RuleError("the file is too large", place=str(path), limit=f"{FILE_LIMIT_BYTES} bytes", remedy="split it")
         return
     loader = yaml.CSafeLoader(source)
-    ordinal = 0
+    ordinal, left = 0, max(UNFOLDED_LIMIT, len(source))  # a file without aliases has fewer values than bytes
     try:
         while loader.check_node():
             node = loader.get_node()
             if node is None:
                 continue
-            fault = _fault_of(path, node)
+            fault = _fault_of(path, node, min(left, NODES_LIMIT))
             if fault is not None:
                 yield fault
                 return
+            left -= values_in(node)
             data = loader.construct_document(node)
             if data is None:  # an empty document, as a last `---` makes it
                 continue
@@ -104,14 +106,27 @@ def read_documents(path: Path, text: str | bytes | None = None) -> Iterator[Docu
         loader.dispose()
 
 
-def _fault_of(path: Path, node: yaml.Node) -> RuleError | None:
+def values_in(node: yaml.Node) -> int:
+    """How many values a node holds, itself and those that aliases stand for included."""
+    waiting, seen = [node], 0
+    while waiting:
+        current = waiting.pop()
+        seen += 1
+        if isinstance(current, yaml.SequenceNode):
+            waiting.extend(current.value)
+        elif _is_mapping(current):
+            waiting.extend(value for _, value in current.value)
+    return seen
+
+
+def _fault_of(path: Path, node: yaml.Node, limit: int) -> RuleError | None:
     """What no rule may have: a key twice in a mapping, more nodes than a person writes."""
     waiting, seen = [node], 0
     while waiting:
         current = waiting.pop()
         seen += 1
-        if seen > NODES_LIMIT:
-            return RuleError("too many values", place=str(path), limit=f"{NODES_LIMIT}", remedy="split the rule")
+        if seen > limit:
+            return RuleError("too many values", place=str(path), limit=f"{limit}", remedy="split the rule")
         if isinstance(current, yaml.SequenceNode):
             waiting.extend(current.value)
         elif _is_mapping(current):

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.programs import Programs, run
 from lichen.detect.rules.kernels.needles import Ids
 
@@ -34,8 +35,7 @@ class Bitmaps:
         """Lines whose value `holding[i]` is have predicate `numbers[i]`; `codes[line]` is a line's value or -1."""
         if not len(holding):
             return
-        fresh = np.unique(numbers)
-        fresh = fresh[self.row_of[fresh] == EMPTY]
+        fresh = once(numbers[self.row_of[numbers] == EMPTY])
         self._make_room(len(fresh))
         self.row_of[fresh] = np.arange(self._used, self._used + len(fresh), dtype=np.int32)
         self._used += len(fresh)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.pieces import Flags, Pieces, pieces_of
 from lichen.detect.rules.kernels import Matcher
 from lichen.detect.rules.kernels.needles import Bytes, Offsets, Pairs
@@ -22,7 +23,7 @@ def matched_by_line(matcher: Matcher, needed: Flags, data: Bytes, starts: Offset
     places = order[np.arange(int(counts.sum())) - np.repeat(before, counts) + np.repeat(firsts[texts], counts)]
     numbers = np.repeat(numbers, counts)
     holds = (pieces.flags[places] & needed[numbers]) == needed[numbers]
-    keys = np.unique(pieces.owner[places[holds]].astype(np.int64) * len(needed) + numbers[holds])
+    keys = once(pieces.owner[places[holds]].astype(np.int64) * len(needed) + numbers[holds])
     return (keys // len(needed)).astype(np.int32), (keys % len(needed)).astype(np.int32)
 
 

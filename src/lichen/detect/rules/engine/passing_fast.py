@@ -13,6 +13,7 @@ from lichen.detect.rules.engine.kinds import KINDS_LIMIT, Kind, Kinds
 from lichen.detect.rules.engine.line_ends import first_end, last_end
 from lichen.detect.rules.engine.marks_fast import marks_of
 from lichen.detect.rules.engine.names_fast import Trie
+from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.pass_fast import (
     DONE,
     ENTRIES,
@@ -38,7 +39,7 @@ PADDING = 64
 NEWLINE = 10
 ENTRIES_LIMIT = 1 << 19  # projections remembered, by their hash
 ARENA_WORDS = 1 << 23  # 64 MiB of projections that wait for their verdict
-BATCH_WORDS = 1 << 17  # 1 MiB of them are judged at once, so that they stay in the cache
+BATCH_WORDS = 1 << 19  # 4 MiB of them are judged at once
 KEY_WORDS = 1 << 13  # of the secret key of the hash; longer projections are read whole
 EVENTS_LIMIT = 1 << 16
 
@@ -204,7 +205,7 @@ class FastPass:
         records = self._memo[1][self._judged : int(self._counters[ENTRIES])]
         entries = np.arange(self._judged, int(self._counters[ENTRIES]), dtype=np.int64)
         of_kind, sizes, places = records[:, 2] >> 32, records[:, 2] & 0xFFFFFFFF, records[:, 3].astype(np.int64)
-        for number in np.unique(of_kind).tolist():
+        for number in once(of_kind).tolist():
             kind, own = self._kinds.all[number], np.flatnonzero(of_kind == number)
             room = np.cumsum(sizes[own]).astype(np.int64) // BATCH_WORDS + np.arange(len(own)) // ROWS_LIMIT
             for batch in np.split(own, np.flatnonzero(np.diff(room)) + 1):

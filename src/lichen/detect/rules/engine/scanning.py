@@ -136,7 +136,7 @@ class _Patterns:
 
         data, scan = values.data.tobytes(), self._database.scan
         odd: list[int] = []
-        may_be_odd = _UNLIKE.search(data) is not None
+        may_be_odd = not data.isascii() or b"\x0b" in data
         for piece, (start, end) in enumerate(zip(values.starts.tolist(), values.ends.tolist(), strict=True)):
             text = data[start:end]
             if may_be_odd and _UNLIKE.search(text):
