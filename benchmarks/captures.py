@@ -23,6 +23,7 @@ import resource
 import sys
 import tempfile
 import time
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -86,10 +87,22 @@ def captures(sets: Iterable[str]) -> Iterator[Capture]:
     seen: set[str] = set()
     for name in sets:
         for capture in {EVTX: _of_evtx, OTRF: _of_otrf}[name]():
-            content = hashlib.sha256(capture.path.read_bytes()).hexdigest()
+            content = _content(capture.path)
             if content not in seen:
                 seen.add(content)
                 yield capture
+
+
+def _content(path: Path) -> str:
+    """What tells a capture from others: its bytes, or those of what is in it (one lies in two zips)."""
+    digest = hashlib.sha256()
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                digest.update(archive.read(entry))
+    else:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _of_evtx() -> Iterator[Capture]:
@@ -152,8 +165,8 @@ def looked_at(name: str, own: Sequence[Capture]) -> Shown:
     crossed = dict.fromkeys(shown, 0)
     for alert in report.alerts:
         crossed[alert.lane] += len(alert.beliefs)
-        for line in (line for belief in alert.beliefs for line in belief.ledger if line.nats > 0):
-            if alert.lane == MALICIOUS or line.family != "rules":
+        for line in (line for belief in alert.beliefs for line in belief.ledger if line.weight_nats > 0):
+            if alert.lane == MALICIOUS or line.family != "rules":  # without a baseline models weigh, and claim nothing
                 shown[alert.lane].update(line.sample_event_ids)
     took, most = time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
@@ -223,7 +236,7 @@ def main() -> int:
     sets = {"sigmahq": RulesDetector(theirs), "ours": RulesDetector(ours)}
     print(f"SigmaHQ: {len(theirs.rules)} rules, {len(theirs.refused)} refused; ours: {len(ours.rules)} rules")
     for fault in theirs.refused:
-        print(f"  refused: {fault}")
+        print(f"  refused: {fault}".replace(f"{public_data.CACHE}/", ""))
     every = list(captures(arguments.sets))
     shown: dict[str, Shown] = {name: {} for name in arguments.sets}
     for name in () if arguments.no_unusual else arguments.sets:

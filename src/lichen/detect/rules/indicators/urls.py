@@ -29,7 +29,7 @@ def canonical_url(text: str) -> str | None:
         return None
     scheme, host, port, rest = parts.groups()
     scheme = scheme.lower()
-    host = host.lower() if host.isascii() else ascii_name(host)
+    host = host.lower() if host.isascii() else ascii_name(host.rstrip("."))
     if host[-1:] == ".":
         host = host.rstrip(".")
     if not host:
