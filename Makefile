@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGUMENTS ?=
+FUZZ_SECONDS ?= 300
 
-.PHONY: run test lint bench thesis models clean
+.PHONY: run test lint bench thesis models fuzz clean
 
 $(VENV)/core.stamp: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,3 +46,7 @@ clean:
 
 models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again; PUBLIC_DATA=FOLDER adds public sets
 	$(BIN)/python -m lichen.run.build $(if $(PUBLIC_DATA),--public-data $(PUBLIC_DATA))
+
+fuzz: $(VENV)/dev.stamp  ## every fuzz target for FUZZ_SECONDS; FUZZ_TARGETS="regexes feeds" names some (docs/fuzzing.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3.0"
+	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

@@ -188,12 +188,12 @@ def table(found: list[Capture]) -> None:
         ("touched", lambda c: bool(c.touched)),
         ("alerted", lambda c: MALICIOUS in c.seen),
     ]
-    print(f"\n{'':24}{'captures':>9}" + "".join(f"{name:>16}" for name, _ in columns))
+    print(f"\n{'':24}{'captures':>9}" + "".join(f"{name:>14}" for name, _ in columns))
     rows = [(TACTICS[tactic], [c for c in found if tactic in c.tactics]) for tactic in TACTICS]
     for name, own in [*rows, ("all", found)]:
         if own:
             shares = [sum(map(test, own)) for _, test in columns]
-            cells = "".join(f"{f'{share} ({share / len(own):.0%})':>16}" for share in shares)
+            cells = "".join(f"{f'{share} ({share / len(own):.0%})':>14}" for share in shares)
             print(f"{name:24}{len(own):>9}{cells}")
 
 

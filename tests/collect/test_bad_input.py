@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import random
+import time
 import zipfile
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_json_nested_too_deeply_is_a_dead_letter(scan: Scan, tmp_path: Path, dep
     assert letter.place.endswith(":2")
 
 
+@pytest.mark.parametrize("filling", ['\\"', '"', "\\", '["'])
+def test_a_long_line_of_json_that_is_none_takes_linear_time(scan: Scan, tmp_path: Path, filling: str) -> None:
+    line = '{"time":' + "[" * 70 + '"' + filling * (200_000 // len(filling)) + "\n"
+    began = time.process_time()
+    assert len(scan(written(tmp_path, ACCESS % (1, 1) + line)).letters) == 1
+    assert time.process_time() - began < 2
+
+
 def test_brackets_in_a_string_are_no_depth(scan: Scan, tmp_path: Path) -> None:
     odd = (ACCESS % (1, 1)).replace('"rosa"', '"' + "[" * 500 + '"')
     assert len(scan(written(tmp_path, odd)).events("http")) == 1
@@ -144,6 +153,15 @@ def test_an_audit_line_without_type_time_or_serial_is_a_dead_letter(scan: Scan, 
     scanned = scan(written(tmp_path, GOOD + line + "\n" + MORE))
     assert len(scanned.events("exec")) == 3
     assert len(scanned.letters) == 1
+
+
+@pytest.mark.parametrize("filling", ["a", "a={ ", 'a="', "{", "=", "a."])
+def test_a_long_audit_line_takes_linear_time(scan: Scan, tmp_path: Path, filling: str) -> None:
+    line = f"type=USER_CMD msg=audit(1795518890.000:77): pid=1 msg='cmd={filling * (200_000 // len(filling))}\n"
+    began = time.process_time()
+    scanned = scan(written(tmp_path, line))
+    assert len(scanned.events()) == 1
+    assert time.process_time() - began < 2
 
 
 def test_an_event_of_its_end_alone_is_an_event(scan: Scan, tmp_path: Path) -> None:

@@ -136,12 +136,20 @@ class _Scene:
         in_ledger = any(line.detector == detector for belief in self.alert.beliefs for line in belief.ledger)
         if best is None:
             return Share(detector, answer == MALICIOUS, not in_ledger, 0.0, 0, (), "saw nothing to judge")
-        spoke = detector.startswith(RULE_FAMILIES) or best.score_nats > 0
+        spoke = detector.startswith(RULE_FAMILIES) or (best.score_nats > 0 and not self._was_quiet(detector))
         convinced = detector.startswith(RULE_FAMILIES) or best.score_nats >= UNCONVINCED_NATS
         wrong = {MALICIOUS: not convinced, "unsure": False}.get(answer, spoke)
         for_malice = [row for row in said if detector.startswith(RULE_FAMILIES) or row.score_nats > 0]
         causes = tuple(dict.fromkeys(row.cause for row in for_malice))
         return Share(detector, wrong, not in_ledger, best.score_nats, len(for_malice), causes, best.because)
+
+    def _was_quiet(self, detector: str) -> bool:
+        """Whether the ledger has the detector, and never for malice: other models, where those that judged are not kept
+        (no baseline), may say otherwise, and it is not to be taught for that."""
+        scores = [
+            line.score_nats for belief in self.alert.beliefs for line in belief.ledger if line.detector == detector
+        ]
+        return bool(scores) and max(scores) <= 0
 
     def confirmed(self) -> dict[int, Rows]:
         """The events that a person confirmed: those that the ledger's causes point at."""

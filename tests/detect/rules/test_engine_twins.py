@@ -188,6 +188,21 @@ def test_where_a_line_begins_is_told_in_bytes_of_the_stream(fast: bool) -> None:
 
 
 @pytest.mark.parametrize("fast", TWINS)
+def test_a_stream_fed_in_buffers_says_what_it_says_in_one_and_each_buffer_may_be_used_anew(fast: bool) -> None:
+    data = buffer(11, 400)
+    expected = list(engine(fast).hits(data))
+    told, at, room = engine(fast), 0, bytearray(1 << 14)
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + len(room)) + 1
+        room[: end - at] = data[at:end]
+        told.feed(memoryview(room)[: end - at], at)
+        room[:] = b"x" * len(room)
+        at = end
+    assert list(told.taken()) == expected
+    assert list(told.taken()) == []
+
+
+@pytest.mark.parametrize("fast", TWINS)
 def test_a_memory_that_is_full_lets_go_and_changes_nothing(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     data = buffer(3, 1500)
     expected = list(engine(fast).hits(data))

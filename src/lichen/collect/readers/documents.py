@@ -9,7 +9,7 @@ import orjson
 from lichen.collect.values import Document
 
 DEEPEST = 64
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.S)  # an unclosed one too: else each quote is tried to the end
 _BAD_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
 
 
