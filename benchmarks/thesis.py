@@ -150,9 +150,8 @@ def pooled(found: list[dict[str, set[str]]], steps: list[Step], rival: str) -> N
     """All together beside the rival over every judge: one judge has too few steps to tell them apart."""
     both = [set().union(*(each[arm] for each in found)) for arm in ("all", rival)]
     p = sign_flip(both[0], both[1], steps)
-    print(
-        f"\nover {len(found)} judges, {len(steps)} steps: all together {len(both[0])}, {rival} {len(both[1])}, p = {p:.3f}"
-    )
+    counts = f"all together {len(both[0])}, {rival} {len(both[1])}"
+    print(f"\nover {len(found)} judges, {len(steps)} steps: {counts}, sign-flip p = {p:.3f}")
 
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]

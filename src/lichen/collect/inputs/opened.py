@@ -20,7 +20,17 @@ from typing import Any
 
 import zstandard
 
-from lichen.collect.inputs.archives import Again, Entry, held_open, is_tar, is_zip, shown, tar_entries, zip_entries
+from lichen.collect.inputs.archives import (
+    BLOCK,
+    Again,
+    Entry,
+    held_open,
+    is_tar,
+    is_zip,
+    shown,
+    tar_entries,
+    zip_entries,
+)
 from lichen.collect.inputs.budget import Budget, Caps
 from lichen.collect.inputs.containers import (
     AGAIN,
@@ -142,13 +152,10 @@ def origins_of(path: str, caps: Caps = CAPS) -> list[Origin]:
     """What can be opened under one path: a file's stream, or each entry of an archive. Raises InputError if there is
     no such file or it cannot be opened."""
     if path == STDIN:
-        pipe: Any = Pipe()
-        return [Origin(STDIN, Path(STDIN), time.time_ns() // 1000, False, lambda: pipe)]
+        return _of_stdin(caps)
     file = Path(path)
     try:
         info = file.stat()
-        if stat.S_ISFIFO(info.st_mode):  # it is looked at before it is read, and gives what it holds once
-            raise InputError("a pipe that has a name", place=path, remedy="give it as standard input: lichen scan -")
         if not stat.S_ISREG(info.st_mode):
             raise InputError("neither a file nor a folder", place=path, remedy="name files, folders or - (stdin)")
         stamp = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, caps)
@@ -169,6 +176,25 @@ def origins_of(path: str, caps: Caps = CAPS) -> list[Origin]:
             _listed.clear()
         _listed[path] = (stamp, found)
     return found
+
+
+def _of_stdin(caps: Caps) -> list[Origin]:
+    """Standard input: lines as they come. What is compressed or an archive is read from several places, and so it is
+    kept in memory, at most KEPT_BYTES of it."""
+    pipe = Pipe()
+    live = Origin(STDIN, Path(STDIN), time.time_ns() // 1000, False, lambda: pipe)
+    head = b""
+    while len(head) < BLOCK and b"\n" not in head and (part := pipe.read1(HEAD_BYTES)):
+        head += part
+    pipe.rewind()
+    if compression_of(head) is None and not is_zip(head) and not is_tar(head):
+        return list(_Layers(Budget(caps, 0)).of(live, head))
+    kept = Whole(pipe).read(KEPT_BYTES + 1)
+    if len(kept) > KEPT_BYTES:
+        reason = f"compressed, or an archive, of more than {KEPT_BYTES} bytes on standard input"
+        return [_refused(live, reason, "name the file instead, or give what is in it")]
+    with held_open():
+        return list(_Layers(Budget(caps, len(kept))).of(replace(live, open=lambda: io.BytesIO(kept)), head))
 
 
 @dataclass(frozen=True, slots=True)

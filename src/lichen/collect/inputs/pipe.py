@@ -37,5 +37,9 @@ class Pipe:
         except (OSError, ValueError):  # not a thing that can be waited for
             return False
 
+    def rewind(self) -> None:
+        """Back to the beginning, to go on looking."""
+        self._at = 0
+
     def close(self) -> None:
         self._at, self._looking = 0, False

@@ -160,7 +160,7 @@ class Survey:
         """--host, else the folder that the file lies in."""
         if self.host is not None:
             return self.host
-        return STDIN if origin.place == STDIN else origin.path.resolve().parent.name or "/"
+        return STDIN if origin.place.partition("!")[0] == STDIN else origin.path.resolve().parent.name or "/"
 
 
 def _unreadable(seen: Seen, stream: str, reason: str, remedy: str) -> Delivery:
