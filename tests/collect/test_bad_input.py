@@ -352,3 +352,12 @@ def test_a_call_with_an_unknown_machine_keeps_its_number(scan: Scan, tmp_path: P
     line = syscall(5, 9999, "", "/bin/x", raw=True).replace("c000003e", "deadbeef")
     [event] = scan(written(tmp_path, text_of(line))).events()
     assert event["metadata.event_code"] == "9999"
+
+
+def test_a_windows_field_that_is_a_list_of_whatever_is_a_list_of_texts(scan: Scan, tmp_path: Path) -> None:
+    about = '{"@timestamp":"2026-11-24T10:00:00Z","winlog":{"channel":"Security","event_id":4688,"provider_name":%s,'
+    about += '"computer_name":"h","record_id":1,"event_data":{"NewProcessName":"a.exe"}}}\n'
+    scanned = scan(written(tmp_path, about % '"a"' + about % '[1,{"b":null},null,"c"]'))
+    assert len(scanned.events()) == 2
+    lines = [line for batch in scanned.batches for line in batch.shapes[0].fields.to_pylist()]
+    assert [line["Provider_Name"] for line in lines] == [["a"], ["1", '{"b":null}', "", "c"]]

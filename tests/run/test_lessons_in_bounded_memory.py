@@ -15,6 +15,7 @@ from lichen import assemble, catalogue
 from lichen.assemble import Models
 from lichen.collect.identity import load_inventory
 from lichen.collect.inputs.files import FileSource
+from lichen.assemble import open_platform
 from lichen.config import Settings
 from lichen.core.batch import Batch
 from lichen.core.time import window_start
@@ -135,7 +136,7 @@ import sys
 count, path = int(sys.argv[1]), sys.argv[2]
 with open(path, "w") as out:
     for n in range(count):
-        at = 1_795_000_000 + n // 100
+        at = 1_795_000_000 + n // 50
         head = f"node=web-{n % 7} type="
         mark = f"msg=audit({at}.{n % 1000:03d}:{n}):"
         exe = ("/usr/bin/curl", "/usr/bin/sh", "/usr/sbin/cron", "/usr/bin/python3")[n % 4]
@@ -151,7 +152,7 @@ from lichen.run.scan import learn, scan
 def peak():
     text = Path("/proc/self/status").read_text()
     return int(text.split("VmHWM:")[1].split()[0])
-settings = Settings(store=Path(sys.argv[2]))
+settings = Settings(store=Path(sys.argv[2]), window_minutes=1)
 learn(settings, [Path(sys.argv[1])], "benign", lambda done, total: None) if sys.argv[3] == "learn" else scan(
     settings, [Path(sys.argv[1])])
 print(peak())
@@ -185,3 +186,26 @@ def test_learning_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty.log").write_text("")
     with pytest.raises(InputError, match="no events"):
         learn(Settings(store=tmp_path / "store"), [tmp_path / "empty.log"], "benign", lambda done, total: None)
+
+
+def test_too_little_to_learn_from_is_an_error_and_leaves_no_baseline(tmp_path: Path) -> None:
+    from lichen.core.errors import InputError
+
+    log = tmp_path / "short.log"
+    subprocess.run([sys.executable, "-c", MADE, "200", str(log)], check=True)  # four seconds
+    settings = Settings(store=tmp_path / "store")
+    with pytest.raises(InputError, match="too short to learn from"):
+        learn(settings, [log], "benign", lambda done, total: None)
+    with open_platform(settings).store as store:
+        assert store.models.current().versions == {}
+
+
+def test_what_could_not_be_read_is_counted_by_what_learns(tmp_path: Path) -> None:
+    log = tmp_path / "some.log"
+    subprocess.run([sys.executable, "-c", MADE, "200", str(log)], check=True)
+    log.write_text(log.read_text() + "type=broken\n" * 3)
+    notes: list[str] = []
+    settings = Settings(store=tmp_path / "store")
+    learned = learn(settings, [log], "malicious:T1059", lambda done, total: None, notes)
+    assert learned["unreadable records"] == 3
+    assert any("auditd" in line for line in notes)

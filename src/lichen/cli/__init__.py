@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code is what docs/cli.md says. Faults come as place, fault and remedy on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _ended)  # so that what is only passing is cleared away, as at any other end
     try:
         code = app(args=given, prog_name="lichen", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -74,6 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _where(fault), f"a fault of ours: {type(fault).__name__}: {fault}", "", "report it, with LICHEN_DEBUG=1 set"
         )
         return OUR_FAULT
+
+
+def _ended(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _open_what_is_closed() -> None:

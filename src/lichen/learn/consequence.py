@@ -85,7 +85,7 @@ def consequence(
     windows = [belief.window for belief in alert.beliefs]
     then, now = court.again(alert.subject, windows, before), court.again(alert.subject, windows, after)
     effects = tuple(
-        Effect(each.detector, each.node, in_words(each), _said(then, each), _said(now, each)) for each in overlays
+        Effect(each.detector, each.node, _told(each, credit), _said(then, each), _said(now, each)) for each in overlays
     )
     quiet = lost(recent, overlays, before, after, court)
     hidden = lost(confirmed, overlays, before, after, court)
@@ -183,10 +183,15 @@ def _blind_to(credit: Credit, scope: str, overlays: Sequence[Overlay]) -> str:
     return sort
 
 
+def _told(overlay: Overlay, credit: Credit) -> str:
+    """What an overlay does in words, with a rule's title in place of its id."""
+    return in_words(overlay, next((each.because for each in credit.shares if each.detector == overlay.detector), ""))
+
+
 def _summary(credit: Credit, overlays: Sequence[Overlay], quiet: Sequence[str], hidden: Sequence[str]) -> str:
     if not overlays:
         return "No model changes."
-    home = [in_words(overlay) for overlay in overlays if overlay.node == overlays[0].node]
+    home = [_told(overlay, credit) for overlay in overlays if overlay.node == overlays[0].node]
     told = _listed(home[:3]) + (f" and {len(home) - 3} more" if len(home) > 3 else "")
     if credit.answer == MALICIOUS:
         return f"{told}. Can be undone exactly."

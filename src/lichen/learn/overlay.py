@@ -109,11 +109,12 @@ def _joined(overlays: Sequence[Overlay]) -> Overlay:
     return msgspec.structs.replace(overlays[0], values=values, templates=templates)
 
 
-def in_words(overlay: Overlay) -> str:
-    """What an overlay does, for people."""
+def in_words(overlay: Overlay, title: str = "") -> str:
+    """What an overlay does, for people. `title`: what the detector is called, where its name says nothing (a rule)."""
     if not overlay.values:
-        sort = "firing" if overlay.detector.startswith(RULE_FAMILIES) else "speaking"
-        return f"{overlay.detector} {sort} on {overlay.node} counts less"
+        rule = overlay.detector.startswith(RULE_FAMILIES)
+        name = f"“{title}”" if rule and title else overlay.detector
+        return f"{name} {'firing' if rule else 'speaking'} on {overlay.node} counts less"
     told = list(overlay.values)[:3]
     if overlay.detector.startswith(CLASSIFIERS):
         told = sorted(overlay.values, key=lambda cause: -overlay.values[cause])[:3]

@@ -51,7 +51,7 @@ def _store_checks(platform: assemble.Platform) -> list[Check]:
     if decider is None or decider.cuts is None:
         found.append(("baseline", WARN, "none: rules only, and a comparison within what is given; lichen learn"))
     else:
-        found.append(("baseline", OK, decider.cuts.in_words()))
+        found.append(("baseline", WARN if decider.cuts.malicious is None else OK, decider.cuts.in_words()))
     refused = platform.rules.rules.refused
     found.append(("rules", FAIL if refused else OK, f"{len(platform.rules.rules.rules)} compile"))
     found += [("rule refused", FAIL, str(each)) for each in refused[:SHOWN]]

@@ -14,6 +14,7 @@ from lichen.assemble import Models, Platform
 from lichen.core.batch import Batch
 from lichen.core.census import activity_of
 from lichen.core.entity import Subject
+from lichen.core.errors import InputError
 from lichen.core.evidence import Evidence
 from lichen.core.time import window_start
 from lichen.decide.calibrate import Calibration
@@ -93,6 +94,12 @@ def cut(batches: Iterable[Batch], border: int, *, earlier: bool) -> Iterator[Bat
 def learned_benign(platform: Platform, spool: Spool, times: Times) -> tuple[Models, dict[str, Any]]:
     """Models that learned the earlier part and were calibrated on the later one."""
     border = times.border(LEARNED_SHARE)
+    if not times.before(border):
+        raise InputError(
+            f"too short to learn from: of {times.events:,} events none is before the window where calibration begins",
+            limit=f"windows of {times.minutes} minutes; whole ones teach, the first {LEARNED_SHARE:.0%} of the time",
+            remedy="give a longer stretch of benign logs, a day or more, or set window_minutes smaller",
+        )
     school = School(list(platform.models.profiles.values()))
     school.take_all(cut(spool.batches(shapes=False), border, earlier=True))
     profiles = {profile.name: profile for profile in school.grown()}
@@ -105,6 +112,7 @@ def learned_benign(platform: Platform, spool: Spool, times: Times) -> tuple[Mode
         "from": min(earliest for _, earliest, _ in times.windows.values()),
         "to": border,
         "calibration windows": decider.calibration.windows,
+        "cut": decider.cuts.in_words() if decider.cuts is not None else "none",
         "side": "benign",
     }
     return Models(profiles, models.classifier, decider), about

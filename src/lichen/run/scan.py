@@ -105,15 +105,19 @@ def pipeline_of(platform: Platform) -> Pipeline:
     return Pipeline(detectors, minutes, platform.store, believe, admit, platform.places.see)
 
 
-def learn(settings: Settings, paths: Sequence[Path], side: str, progress: Progress) -> dict[str, Any]:
-    """Teach a store's models from logs whose side is known; what was learned, for people.
+def learn(
+    settings: Settings, paths: Sequence[Path], side: str, progress: Progress, notes: list[str] | None = None
+) -> dict[str, Any]:
+    """Teach a store's models from logs whose side is known; what was learned, for people, and how much could not be
+    read. `notes` takes what is said of each file.
 
     benign: the first 60 % of the time teaches, the rest calibrates and sets the cuts. malicious[:technique]: every
     event teaches the malicious side.
     """
     platform = assemble.open_platform(settings)
     with platform.store:
-        batches = _read(platform, paths, progress)
+        reading = _Reading(platform, paths, [] if notes is None else notes)
+        batches = reading.batches(progress)
         if side == "benign":
             with Spool(platform.store.folder) as spool:
                 times = spooled(batches, spool, settings.window_minutes)
@@ -123,7 +127,7 @@ def learn(settings: Settings, paths: Sequence[Path], side: str, progress: Progre
             models, about = _learned_attack(platform, batches, side)
             given = {}
         assemble.keep_models(platform.store, models, time.time_ns() // 1000, about, advance.given(given))
-        return about
+        return {**about, "unreadable records": reading.dead_letters}
 
 
 def _learned_attack(platform: Platform, batches: Iterable[Batch], side: str) -> tuple[Models, dict[str, Any]]:
@@ -135,15 +139,23 @@ def _learned_attack(platform: Platform, batches: Iterable[Batch], side: str) -> 
     return Models(profiles, platform.models.classifier, platform.models.decider), {"events": events, "side": side}
 
 
-def _read(platform: Platform, paths: Sequence[Path], progress: Progress) -> Iterator[Batch]:
-    """Every batch of these paths, one at a time. Raises InputError, at the end, where there was none."""
-    none = True
-    for place, delivery in enumerate(platform.source(paths, []).read({})):
-        for batch in delivery.batches:
-            if len(batch):
-                none = False
-                yield batch
-        progress(place + 1, 0)
-    if none:
-        places = ", ".join(map(str, paths))
-        raise InputError("no events in what was given", place=places, remedy="lichen doctor PATH says why")
+class _Reading:
+    """Every batch of some paths, one at a time, and how many records could not be read."""
+
+    def __init__(self, platform: Platform, paths: Sequence[Path], notes: list[str]) -> None:
+        self._platform, self._paths, self._notes = platform, paths, notes
+        self.dead_letters = 0
+
+    def batches(self, progress: Progress) -> Iterator[Batch]:
+        """The batches. Raises InputError, at the end, where there was none."""
+        none = True
+        for place, delivery in enumerate(self._platform.source(self._paths, self._notes).read({})):
+            self.dead_letters += len(delivery.dead_letters)
+            for batch in delivery.batches:
+                if len(batch):
+                    none = False
+                    yield batch
+            progress(place + 1, 0)
+        if none:
+            places = ", ".join(map(str, self._paths))
+            raise InputError("no events in what was given", place=places, remedy="lichen doctor PATH says why")

@@ -65,7 +65,9 @@ def zip_entries(open_seeking: Open, size: int) -> Iterator[Entry]:
         if directory > DIRECTORY_BYTES:
             raise Damaged(f"its list of entries takes {directory} bytes (limit: {DIRECTORY_BYTES})")
         with zipfile.ZipFile(file) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [
+                entry for entry in archive.infolist() if not entry.filename.endswith("/")
+            ]  # `is_dir` fails on an entry without a name
     finally:
         file.close()
     for entry in entries:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lichen.collect.columns import TEXT, Coded
-from lichen.collect.event_log import OURS, EventLog, routed
+from lichen.collect.event_log import LONGEST_LIST, OURS, EventLog, routed
 from lichen.collect.readers.making import Column, fields_shape
 from lichen.collect.values import Document, as_text
 from lichen.core.batch import LogSource, Shape
@@ -70,7 +70,8 @@ def _column(got: list[Any], rows: list[int], length: int, said: Mapping[str, str
     if any(isinstance(each, list) for each in got):
         cells: list[list[str] | None] = [None] * length
         for row, each in zip(rows, got, strict=True):
-            cells[row] = each if isinstance(each, list) else [as_text(each) or ""]
+            texts = each[:LONGEST_LIST] if isinstance(each, list) else [each]
+            cells[row] = [text if isinstance(text, str) else as_text(text) or "" for text in texts]
         return pa.array(cells, type=pa.list_(TEXT))
     some = Coded.of([each if isinstance(each, str) else as_text(each) for each in got])
     if said:

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.programs import Programs, run
 from lichen.detect.rules.kernels.needles import Ids
+from lichen.detect.rules.kernels.once import once
 
 Words = npt.NDArray[np.uint64]
 EMPTY = 0  # the row of every predicate that holds nowhere

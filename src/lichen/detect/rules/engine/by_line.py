@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.pieces import Flags, Pieces, pieces_of
 from lichen.detect.rules.kernels import Matcher
 from lichen.detect.rules.kernels.needles import Bytes, Offsets, Pairs
+from lichen.detect.rules.kernels.once import once
 
 
 def matched_by_line(matcher: Matcher, needed: Flags, data: Bytes, starts: Offsets, ends: Offsets, fast: bool) -> Pairs:

@@ -13,7 +13,6 @@ from lichen.detect.rules.engine.kinds import KINDS_LIMIT, Kind, Kinds
 from lichen.detect.rules.engine.line_ends import first_end, last_end
 from lichen.detect.rules.engine.marks_fast import marks_of
 from lichen.detect.rules.engine.names_fast import Trie
-from lichen.detect.rules.engine.once import once
 from lichen.detect.rules.engine.pass_fast import (
     DONE,
     ENTRIES,
@@ -33,6 +32,7 @@ from lichen.detect.rules.engine.probes import Probes, commonness
 from lichen.detect.rules.engine.values_fast import Columns
 from lichen.detect.rules.engine.verdicts import Ints, Longs, Verdicts
 from lichen.detect.rules.engine.whole import Counted, WholeLines
+from lichen.detect.rules.kernels.once import once
 
 CHUNK = 1 << 18  # bytes passed in one go
 PADDING = 64

@@ -2,12 +2,14 @@
 
 numba keeps its cache as pickles beside the code or in a folder of the user. Beside the code is wrong for an installed
 package, and raises where neither can be written; so the folder is chosen here: `NUMBA_CACHE_DIR` if set, else
-`$XDG_CACHE_HOME/lichen/numba`, made for this user alone and refused if another owns it or may write to it. Without a
-folder the code is compiled anew in each process.
+`$XDG_CACHE_HOME/lichen/numba`, made for this user alone and refused if another owns it or may write to it. Within it
+each state of our sources has a folder of its own: numba sees that a function's file changed, but not that of a function
+which it calls. Without a folder the code is compiled anew in each process.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -35,8 +37,17 @@ def cache_folder() -> Path | None:
     owned = not hasattr(os, "getuid") or about.st_uid == os.getuid()
     if not owned or others_write or not os.access(folder, os.W_OK | os.X_OK):
         return None
-    numba.config.CACHE_DIR = str(folder)
-    return folder
+    own = folder / _sources()
+    own.mkdir(mode=0o700, exist_ok=True)
+    numba.config.CACHE_DIR = str(own)
+    return own
+
+
+def _sources() -> str:
+    """What all that is compiled says, in 16 hexadecimal digits."""
+    rules = Path(__file__).resolve().parent.parent
+    files = sorted([*(rules / "kernels").glob("*.py"), *(rules / "engine").glob("*.py")])
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in files), digest_size=8).hexdigest()
 
 
 def compiled(*signatures: Any) -> Callable[[Function], Function]:

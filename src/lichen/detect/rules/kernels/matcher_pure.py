@@ -24,6 +24,7 @@ from lichen.detect.rules.kernels.needles import (
     together,
     written,
 )
+from lichen.detect.rules.kernels.once import once
 
 BORDER = b"\xff"
 
@@ -60,7 +61,7 @@ class Database:
         # + 1: a border at the start belongs to the value behind it
         values = np.searchsorted(edges, starts + 1, side="right") - 1
         width = len(self._numbers)
-        keys = np.unique(values * width + literals)
+        keys = once(values * width + literals)
         return (keys // width).astype(np.int32), self._numbers[keys % width]
 
 
