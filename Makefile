@@ -37,6 +37,10 @@ bench: $(VENV)/dev.stamp  ## each claim beside a floor or a peer measured in the
 	$(BIN)/python benchmarks/oracle.py --pairs 1000000
 	$(BIN)/python benchmarks/matcher.py
 	$(BIN)/python benchmarks/indicators.py
+	$(BIN)/python benchmarks/sigma.py
+
+captures: $(VENV)/dev.stamp  ## who names which attack capture of the public sets (docs/captures.md)
+	$(BIN)/python benchmarks/captures.py
 
 thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 	$(BIN)/python benchmarks/thesis.py

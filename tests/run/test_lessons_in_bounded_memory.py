@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from lichen import assemble, catalogue
-from lichen.assemble import Models
+from lichen.assemble import Models, open_platform
 from lichen.collect.identity import load_inventory
 from lichen.collect.inputs.files import FileSource
-from lichen.assemble import open_platform
 from lichen.config import Settings
 from lichen.core.batch import Batch
 from lichen.core.time import window_start
