@@ -78,7 +78,7 @@ def test_scans_while_a_file_grows_give_every_line_once_and_whole(tmp_path: Path,
 def live(file: Path, known: dict[str, Position]) -> Scanned:
     """A scan that gives half a line its time to be written on."""
     source = source_of([file], batch_bytes=4096)
-    source.settle_seconds = 5.0  # however slow the machine is that writes
+    source.settle_seconds = 1.0
     return Scanned(list(source.read(known)))
 
 

@@ -121,7 +121,8 @@ class FileSource:
                 time.sleep(self.settle_seconds)
                 yield from reading.advance()
                 half_line = not reading.half_line or reading.reached == reached
-        yield from reading.finish(half_line=half_line)
+        # what is written from here on is the next scan's: read on once more, and it may end within a line again
+        yield from reading.finish(half_line=half_line, read_on=not reading.origin.plain)
 
 
 def _wanted(settings: Settings, mappings: Sequence[SensorMapping]) -> Wanted | None:
