@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGUMENTS ?=
+FUZZ_SECONDS ?= 300
 
-.PHONY: run test lint bench thesis models clean
+.PHONY: run test lint bench thesis models fuzz clean
 
 $(VENV)/core.stamp: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +34,13 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp  ## each claim beside a floor or a peer measured in the same run
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/belief.py
+	$(BIN)/python benchmarks/oracle.py --pairs 1000000
+	$(BIN)/python benchmarks/matcher.py
+	$(BIN)/python benchmarks/indicators.py
+	$(BIN)/python benchmarks/sigma.py
+
+captures: $(VENV)/dev.stamp  ## who names which attack capture of the public sets (docs/captures.md)
+	$(BIN)/python benchmarks/captures.py
 
 thesis: $(VENV)/dev.stamp  ## both tables of docs/evaluation.md, on judge
 	$(BIN)/python benchmarks/thesis.py
@@ -42,3 +50,7 @@ clean:
 
 models: $(VENV)/dev.stamp  ## fit every model that ships on the lab's recordings again; PUBLIC_DATA=FOLDER adds public sets
 	$(BIN)/python -m lichen.run.build $(if $(PUBLIC_DATA),--public-data $(PUBLIC_DATA))
+
+fuzz: $(VENV)/dev.stamp  ## every fuzz target for FUZZ_SECONDS; FUZZ_TARGETS="regexes feeds" names some (docs/fuzzing.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3.0"
+	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

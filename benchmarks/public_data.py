@@ -36,3 +36,19 @@ def unpacked(name: str) -> Path:
             if not folder.exists():
                 raise
     return folder
+
+
+def sigma_folders() -> list[Path]:
+    """SigmaHQ's rule folders: main, emerging threats, hunting."""
+    top = unpacked("02_sigma")
+    return [next(top.rglob(name)) for name in ("rules", "rules-emerging-threats", "rules-threat-hunting")]
+
+
+def sigma_rules() -> list[Path]:
+    """SigmaHQ's folders of Linux and web rules (with auditd's), main, emerging threats and hunting."""
+    top = unpacked("02_sigma")
+    return sorted(
+        path
+        for path in top.rglob("*")
+        if path.is_dir() and path.name in {"linux", "web"} and "regression_data" not in path.parts
+    )

@@ -23,9 +23,10 @@ from lichen.decide.window import Table
 from lichen.detect.rules import RulesDetector, RuleSet, load_indicators
 from lichen.evaluate.metrics import carried_steps, found_steps, kind_weighed_share, permutation_check, sign_flip
 from lichen.evaluate.replay import labelled_rows, replay
-from lichen.evaluate.session import JUDGES
+from lichen.evaluate.session import JUDGES, Step
 from lichen.evaluate.tables import ArmRow, Judged, arm_row, over, ranking, render_claim, render_ranking
 from lichen.run import fit
+from lichen.run.public_sets import request_examples
 from lichen.run.recorded import MINUTES, Recorded, open_session
 
 ARMS = ("all", "rules", "generative", "discriminative")
@@ -49,6 +50,14 @@ def rules_with_sigmahq() -> RulesDetector:
     lists, _ = load_indicators([catalogue.content("indicators")])
     print(f"rules: {len(ours.rules)} ours, {len(fitting)} of SigmaHQ's for Linux, web, proxy and DNS")
     return RulesDetector(RuleSet((*ours.rules, *fitting), ours.refused), lists, MINUTES)
+
+
+def public() -> list[tuple[str, str]]:
+    """What the classifier learns from beside the lab."""
+    if not all(map(public_data.available, ("03_httpparams", "03_crs"))):
+        print("HttpParams and CRS are absent (LICHEN_PUBLIC_DATA): the classifier learns from the lab alone")
+        return []
+    return request_examples(public_data.PLACE)
 
 
 def could_fire(rules: RulesDetector, sessions: list[Recorded]) -> None:
@@ -104,8 +113,8 @@ def rival_of(judges: fit.Judges, extra: dict[str, object], attacked: Recorded) -
 
 def tables(
     name: str, attacked: Recorded, held: Recorded, judges: fit.Judges, calibrating: Any, rival: str, times: float
-) -> None:
-    """Print the claim and the ranking on one judge, at prior odds × times."""
+) -> dict[str, set[str]]:
+    """Print the claim and the ranking on one judge, at prior odds × times; what each arm found."""
     detectors = judges.detectors()
     of_attacked = replay(attacked.batches, detectors, attacked.session, MINUTES)
     of_held = replay(held.batches, detectors, held.session, MINUTES)
@@ -128,12 +137,21 @@ def tables(
     print(render_claim(rows))
     print(render_ranking(ranks))
     both = {row.arm.split(" (")[0]: set(row.found) for row in rows}
-    p = sign_flip(both["all"], both[rival], attacked.session)
+    p = sign_flip(both["all"], both[rival], attacked.session.steps)
     print(f"all together against {rival}: {len(both['all'])} and {len(both[rival])} steps, sign-flip p = {p:.2f}")
     if times == 1:
         told(rows, pairs["all"], attacked)
         if name == JUDGES[0]:
             bars(rows)
+    return both
+
+
+def pooled(found: list[dict[str, set[str]]], steps: list[Step], rival: str) -> None:
+    """All together beside the rival over every judge: one judge has too few steps to tell them apart."""
+    both = [set().union(*(each[arm] for each in found)) for arm in ("all", rival)]
+    p = sign_flip(both[0], both[1], steps)
+    counts = f"all together {len(both[0])}, {rival} {len(both[1])}"
+    print(f"\nover {len(found)} judges, {len(steps)} steps: {counts}, sign-flip p = {p:.3f}")
 
 
 def rarity(judges, of_attacked, of_held, attacked, held, pairs, rows) -> None:  # type: ignore[no-untyped-def]
@@ -192,7 +210,7 @@ def main() -> int:
     fit_on, calibrate_on, learn = (open_session(lab / name) for name in ("benign-fit", "benign-calibrate", "learn"))
     rules = rules_with_sigmahq()
     could_fire(rules, [fit_on, calibrate_on, learn])
-    judges, extra = fit.fit_judges(fit.learn_all(fit_on, learn), calibrate_on, learn, rules, say, ARMS)
+    judges, extra = fit.fit_judges(fit.learn_all(fit_on, learn, public()), calibrate_on, learn, rules, say, ARMS)
     for level in judges.decider.rates.per_level():
         print(
             f"  {level.level:<14} {level.rules:>4} rules, {level.silent:>4} silent: G {level.family_rate:.1e}, "
@@ -201,12 +219,16 @@ def main() -> int:
     rival = rival_of(judges, extra, learn)
     print(f"the rival, named before any judge is opened: {rival}")
     held = open_session(lab / "benign-held")
+    found: list[dict[str, set[str]]] = []
+    steps: list[Step] = []
     for name in JUDGES:
-        if (lab / name / "session.yml").exists():
-            attacked = open_session(lab / name)
-            step_hits(attacked, rules)
-            for times in (1.0, 10.0, 0.1):
-                tables(name, attacked, held, judges, extra["calibrating"], rival, times)
+        attacked = open_session(lab / name)
+        step_hits(attacked, rules)
+        for times in (1.0, 10.0, 0.1):
+            both = tables(name, attacked, held, judges, extra["calibrating"], rival, times)
+            found += [both] if times == 1 else []
+        steps += attacked.session.steps
+    pooled(found, steps, rival)
     return 0
 
 

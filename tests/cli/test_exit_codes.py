@@ -18,6 +18,7 @@ from lichen.cli import scan
 from lichen.core.alert import Alert
 from lichen.core.desk import Health
 from lichen.core.errors import InputError, RuleError
+from lichen.run.fired import Fired
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -46,6 +47,8 @@ class Report:
 
     alerts: list[Alert] = field(default_factory=list)
     rule_hits: int = 0
+    fired: list[Fired] = field(default_factory=list)
+    refused: tuple[RuleError, ...] = ()
     dead_letters: int = 0
     notes: list[str] = field(default_factory=lambda: ["audit.log: auditd, 12 events"])
     events: int = 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import random
+import time
 import zipfile
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_json_nested_too_deeply_is_a_dead_letter(scan: Scan, tmp_path: Path, dep
     assert letter.place.endswith(":2")
 
 
+@pytest.mark.parametrize("filling", ['\\"', '"', "\\", '["'])
+def test_a_long_line_of_json_that_is_none_takes_linear_time(scan: Scan, tmp_path: Path, filling: str) -> None:
+    line = '{"time":' + "[" * 70 + '"' + filling * (200_000 // len(filling)) + "\n"
+    began = time.process_time()
+    assert len(scan(written(tmp_path, ACCESS % (1, 1) + line)).letters) == 1
+    assert time.process_time() - began < 2
+
+
 def test_brackets_in_a_string_are_no_depth(scan: Scan, tmp_path: Path) -> None:
     odd = (ACCESS % (1, 1)).replace('"rosa"', '"' + "[" * 500 + '"')
     assert len(scan(written(tmp_path, odd)).events("http")) == 1
@@ -144,6 +153,21 @@ def test_an_audit_line_without_type_time_or_serial_is_a_dead_letter(scan: Scan, 
     scanned = scan(written(tmp_path, GOOD + line + "\n" + MORE))
     assert len(scanned.events("exec")) == 3
     assert len(scanned.letters) == 1
+
+
+@pytest.mark.parametrize("filling", ["a", "a={ ", 'a="', "{", "=", "a."])
+def test_a_long_audit_line_takes_linear_time(scan: Scan, tmp_path: Path, filling: str) -> None:
+    line = f"type=USER_CMD msg=audit(1795518890.000:77): pid=1 msg='cmd={filling * (200_000 // len(filling))}\n"
+    began = time.process_time()
+    scanned = scan(written(tmp_path, line))
+    assert len(scanned.events()) == 1
+    assert time.process_time() - began < 2
+
+
+def test_an_event_of_its_end_alone_is_an_event(scan: Scan, tmp_path: Path) -> None:
+    end = "type=EOE msg=audit(1795518890.000:77): \n"
+    assert [event["text"] for event in scan(written(tmp_path, end)).events()] == [end.rstrip("\n")]
+    assert len(scan(written(tmp_path, GOOD + end)).events()) == 3
 
 
 @pytest.mark.parametrize(
@@ -223,6 +247,20 @@ def test_an_xz_that_asks_for_too_much_memory_is_refused(scan: Scan, tmp_path: Pa
     assert "memory" in letter.reason.lower()
 
 
+def test_a_zip_entry_without_a_name_is_no_error(scan: Scan, tmp_path: Path) -> None:
+    archive = tmp_path / "logs.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("q", GOOD)
+        made.writestr("a.log", MORE)
+    data = bytearray(archive.read_bytes())
+    for sign, name in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        at = data.find(sign) + name
+        data[at : at + 4] = b"\0\0\1\0"  # the name's one byte is taken for what is beside it
+    archive.write_bytes(bytes(data))
+    scanned = scan(archive)
+    assert len(scanned.events("exec")) + len(scanned.letters) > 0
+
+
 def test_an_encrypted_zip_entry_is_a_dead_letter_and_its_neighbours_are_read(scan: Scan, tmp_path: Path) -> None:
     archive = tmp_path / "logs.zip"
     with zipfile.ZipFile(archive, "w") as made:
@@ -243,7 +281,7 @@ def test_a_zip_entrys_name_never_becomes_a_path(scan: Scan, tmp_path: Path) -> N
     with zipfile.ZipFile(archive, "w") as made:
         made.writestr("../../evil.log", GOOD)
     scanned = scan(archive)
-    assert scanned.events()[0]["place"].endswith("logs.zip!../../evil.log")
+    assert scanned.events()[0]["place"].endswith(r"logs.zip!\x2e\x2e/\x2e\x2e/evil.log")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "logs.zip"]
 
 
@@ -314,3 +352,12 @@ def test_a_call_with_an_unknown_machine_keeps_its_number(scan: Scan, tmp_path: P
     line = syscall(5, 9999, "", "/bin/x", raw=True).replace("c000003e", "deadbeef")
     [event] = scan(written(tmp_path, text_of(line))).events()
     assert event["metadata.event_code"] == "9999"
+
+
+def test_a_windows_field_that_is_a_list_of_whatever_is_a_list_of_texts(scan: Scan, tmp_path: Path) -> None:
+    about = '{"@timestamp":"2026-11-24T10:00:00Z","winlog":{"channel":"Security","event_id":4688,"provider_name":%s,'
+    about += '"computer_name":"h","record_id":1,"event_data":{"NewProcessName":"a.exe"}}}\n'
+    scanned = scan(written(tmp_path, about % '"a"' + about % '[1,{"b":null},null,"c"]'))
+    assert len(scanned.events()) == 2
+    lines = [line for batch in scanned.batches for line in batch.shapes[0].fields.to_pylist()]
+    assert [line["Provider_Name"] for line in lines] == [["a"], ["1", '{"b":null}', "", "c"]]

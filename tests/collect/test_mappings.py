@@ -49,14 +49,19 @@ def plain(got: Any) -> Any:
 
 
 def read_sample(path: Path) -> list[dict[str, Any]]:
-    """The sample's events in the order of its lines."""
-    sample = path.with_name(f"{path.stem}.sample.ndjson")
-    source = FileSource([sample], settings=Settings(host="the-host"), mappings=MAPPINGS, notes=[])
-    deliveries = list(source.read({}))
-    assert not [letter for delivery in deliveries for letter in delivery.dead_letters]
-    batches = [batch for delivery in deliveries for batch in delivery.batches]
-    assert {batch.stream.sensor for batch in batches} == {path.stem}
-    return [row for _, row in sorted((pair for batch in batches for pair in rows_of(batch)), key=lambda pair: pair[0])]
+    """The events of a mapping's samples, in the order of the files' names and of their lines."""
+    rows: list[dict[str, Any]] = []
+    samples = sorted(path.parent.glob(f"{path.stem}.sample.*"))
+    assert samples, f"{path.stem} has no sample"
+    for sample in samples:
+        source = FileSource([sample], settings=Settings(host="the-host"), mappings=MAPPINGS, notes=[])
+        deliveries = list(source.read({}))
+        assert not [letter for delivery in deliveries for letter in delivery.dead_letters]
+        batches = [batch for delivery in deliveries for batch in delivery.batches]
+        assert {batch.stream.sensor for batch in batches} == {path.stem}
+        by_place = sorted((pair for batch in batches for pair in rows_of(batch)), key=lambda pair: pair[0])
+        rows += [row for _, row in by_place]
+    return rows
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -145,7 +150,7 @@ def test_the_mapping_that_the_page_shows_is_read_as_the_page_says(tmp_path: Path
 def test_every_rule_that_the_page_lists_is_known() -> None:
     page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
     rules = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `{")]
-    assert len(rules) == 7
-    document = {"path": "a?b", "paths": ["x"]}
-    told = [value(yaml.safe_load(rule.replace("[paths]", "[path, paths]")))(document) for rule in rules]
-    assert told == ["x", "a?b", "a?b x", "c", None, "a?b", "a"]
+    assert len(rules) == 9
+    document = {"path": "a?b", "paths": [{"k": "w"}, {"k": "v", "t": "y"}, "x"]}
+    told = [value(yaml.safe_load(rule.replace("[paths]", "[path, paths.2]")))(document) for rule in rules]
+    assert told == ["x", "a?b", "a?b x", "c", None, "a?b", "a", "b", "y"]

@@ -28,6 +28,8 @@ LOGS = {
     "syslog": SYSLOG * 4,
     "access": ACCESS * 8,
     **{path.name: path.read_bytes() * 4 for path in sorted(MAPPINGS.glob("*.sample.ndjson"))},
+    **{path.name: path.read_bytes() * 4 for path in sorted(MAPPINGS.glob("*.sample.log")) if "zeek" not in path.name},
+    **{path.name: path.read_bytes() * 4 for path in sorted(MAPPINGS.glob("*.sample.csv"))},
 }
 
 

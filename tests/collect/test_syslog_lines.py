@@ -138,3 +138,36 @@ def test_a_line_that_begins_otherwise_is_a_dead_letter(read) -> None:
     )
     assert [letter.place.rpartition(":")[2] for letter in scanned.letters] == ["2", "3", "4"]
     assert len(scanned.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "text", "what", "user", "activity"),
+    [
+        (
+            "login",
+            "FAILED LOGIN (1) on '/dev/tty1' FOR 'root', Authentication failure",
+            "console login failed",
+            "root",
+            1,
+        ),
+        ("login", "ROOT LOGIN ON tty1", "console login", "root", 1),
+        ("systemd-logind", "New session 31 of user rosa.", "new session", "rosa", 99),
+        ("useradd", "new user: name=eve, UID=0, GID=0, home=/root, shell=/bin/sh", "useradd new user", "eve", 99),
+        ("usermod", "add 'eve' to group 'sudo'", "usermod change", "eve", 99),
+        ("passwd", "password changed for eve", "passwd change", "eve", 99),
+        ("userdel", "delete user 'eve'", "userdel change", "eve", 99),
+        (
+            "sshd",
+            "error: maximum authentication attempts exceeded for root from 203.0.113.9 port 4022 ssh2 [preauth]",
+            "ssh too many attempts",
+            "root",
+            99,
+        ),
+    ],
+)
+def test_consoles_and_account_changes_are_named(
+    scan: Scan, tmp_path: Path, program: str, text: str, what: str, user: str, activity: int
+) -> None:
+    (tmp_path / "auth.log").write_text(f"Nov 24 11:14:28 ops-1 {program}[77]: {text}\n", encoding="utf-8")
+    [event] = scan(tmp_path / "auth.log").events("auth")
+    assert (event["metadata.event_code"], event["user.name"], event["activity_id"]) == (what, user, activity)

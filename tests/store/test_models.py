@@ -87,3 +87,16 @@ def test_a_folder_s_hash_knows_names_from_content(tmp_path: Path) -> None:
         for file, text in files.items():
             (tmp_path / name / file).write_text(text)
     assert content_hash(tmp_path / "a") == content_hash(tmp_path / "c") != content_hash(tmp_path / "b")
+
+
+def test_a_version_is_found_by_what_alerts_call_it_and_kept_for_them_under_any_answers(tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    names = [
+        models.put("profile.pair", saving(text), time=time, learned={}, known_as=f"v{time}")  # type: ignore[arg-type]
+        for time, text in enumerate("abc")
+    ]
+    assert [models.find("profile.pair", f"v{time}") for time in range(3)] == names
+    assert models.find("profile.pair", "v9") is None
+    assert models.find("profile.pair", "") is None
+    models.sweep({"profile.pair": {"v0+12345678"}}, newest=1)
+    assert [card.version for card in models.versions("profile.pair")] == [names[0], names[2]]

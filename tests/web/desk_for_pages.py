@@ -9,7 +9,7 @@ import msgspec
 from trial_alerts import BEGUN, NOW, injection, other_alerts, shell_alert
 
 from lichen.core.alert import Alert
-from lichen.core.belief import Line
+from lichen.core.belief import Belief, Line
 from lichen.core.change import Change, Overlay
 from lichen.core.desk import Beside, Consequence, Effect, Health
 from lichen.core.signature import Signature
@@ -120,12 +120,12 @@ class DeskForPages:
     def changes(self) -> Sequence[Change]:
         return self.made
 
-    def undo(self, change: int) -> Change:
+    def undo(self, change: int) -> tuple[Change, Sequence[Belief]]:
         at = next((n for n, each in enumerate(self.made) if each.id == change), None)
         if at is None:
             raise KeyError(change)
         self.made[at] = msgspec.structs.replace(self.made[at], undone=True)
-        return self.made[at]
+        return self.made[at], ()
 
     def propose(self, uid: str) -> Signature:
         found = self.alert(uid)

@@ -116,3 +116,10 @@ def test_no_page_carries_script_or_style_of_its_own(site: Site) -> None:
 def test_a_short_token_is_an_error() -> None:
     with pytest.raises(ValueError, match="16"):
         Keys("short", 8420)
+
+
+def test_an_address_that_lacks_something_is_told_as_a_page(site: Site) -> None:
+    answer = site.ask("/alerts/x/consequence")
+    assert answer.status == 422
+    assert "text/html" in answer.headers["Content-Type"]
+    assert "is missing" in answer.text

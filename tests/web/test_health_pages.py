@@ -67,3 +67,27 @@ def test_a_fault_of_ours_is_a_page_without_a_trace(serve: Serve) -> None:
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_corner_names_what_was_missed_and_what_was_not_measured(serve: Serve) -> None:
+    health = Health(
+        sources=(("a.log", NOW - MICROSECONDS, 3),),
+        silent=(),
+        dead_letters=2,
+        dropped=None,
+        canaries_seen=4,
+        canaries_sent=5,
+        events=3,
+        canaries_time=NOW - 120 * MICROSECONDS,
+        canaries_missed=("profile.path: it said <b>nothing</b>",),
+        drops=(("not JSON", 2),),
+        not_measured=("drops before we read", "silence of a.log"),
+    )
+    page = serve(DeskForPages([], health=health)).ask("/").text
+    assert "4 of 5 canaries seen" in page
+    assert "Canary not seen: profile.path: it said &lt;b&gt;nothing&lt;/b&gt;" in page
+    assert "2 records unreadable: not JSON" in page
+    assert "Not measured: drops before we read; silence of a.log." in page
+    assert "silence not measured" in page
+    assert "drops not measured" in page
+    assert "0 dropped" not in page

@@ -1,1 +1,1 @@
-"""The promises that every detector and learner keeps, ours and a guest's alike; call them from your own tests."""
+"""The promises that every source, detector and learner keeps, ours and a guest's; call them from your own tests."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lichen import __version__
-from lichen.cli import alert, doctor, learn, loop, model, rule, run, scan, signature
+from lichen.cli import alert, doctor, files, intel, learn, loop, model, rule, run, scan, signature, source
 from lichen.core.errors import LichenError
 
 USAGE_FAULT, OUR_FAULT = 3, 70  # a flag is a setting, so a wrong one is bad configuration; 70 is EX_SOFTWARE
@@ -31,6 +33,9 @@ app.add_typer(alert.app, name="alert")
 app.add_typer(rule.app, name="rule")
 app.add_typer(model.app, name="model")
 app.add_typer(signature.app, name="signature")
+app.add_typer(files.app, name="files")
+app.add_typer(intel.app, name="intel")
+app.add_typer(source.app, name="source")
 app.command("doctor")(doctor.doctor)
 app.command("loop")(loop.loop)
 
@@ -51,6 +56,9 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit code is what docs/cli.md says. Faults come as place, fault and remedy on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _ended)  # so that what is only passing is cleared away, as at any other end
     try:
         code = app(args=given, prog_name="lichen", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -70,6 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _where(fault), f"a fault of ours: {type(fault).__name__}: {fault}", "", "report it, with LICHEN_DEBUG=1 set"
         )
         return OUR_FAULT
+
+
+def _ended(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _open_what_is_closed() -> None:
+    """Streams that whoever started us closed (`>&-`) are empty, or go nowhere."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _say(place: str, fault: str, limit: str, remedy: str) -> None:

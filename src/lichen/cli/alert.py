@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import lichen.cli.alert_formats as formats
 import lichen.cli.drawn as drawn
 import lichen.cli.options as options
 import lichen.cli.output as output
@@ -40,16 +41,18 @@ def list_alerts(
     lane: Annotated[Lane | None, typer.Option("--lane", show_default=False)] = None,
     status: Annotated[str, typer.Option("--status", help="open, an answer, or all.")] = "open",
     store: options.Store = None,
-    output_as: options.Output = None,
+    output_as: formats.AlertOutput = None,
     config: options.Config = None,
 ) -> int:
     """Alerts in their two lanes, strongest first."""
+    from lichen.web.reading import in_order
+
     settings = options.settings_of(config, store=store)
     desk = options.desk_of(config, store)
     found = desk.alerts(lane=lane.value if lane else None, status=_status(status))
-    if output.wanted(output_as) is options.Format.ndjson:
-        from lichen.web.reading import in_order
-
+    if formats.written(in_order(found), output_as, lambda: desk):
+        return 0
+    if output.wanted(formats.plain(output_as)) is options.Format.ndjson:
         output.ndjson(in_order(found))
     else:
         drawn.lanes(found, settings.window_minutes)
@@ -64,7 +67,7 @@ def show(
         str, typer.Argument(help="The alert's id, or how it begins; left out, the strongest open one.")
     ] = "",
     store: options.Store = None,
-    output_as: options.Output = None,
+    output_as: formats.AlertOutput = None,
     config: options.Config = None,
 ) -> int:
     """One alert: the sentence, its ledger on an odds axis, and the events behind it."""
@@ -73,11 +76,13 @@ def show(
     desk = options.desk_of(config, store)
     waiting = in_order(desk.alerts(status="open"))
     if not uid and not waiting:
-        if output.wanted(output_as) is options.Format.table:
+        if not formats.written([], output_as, lambda: desk) and _as_table(output_as):
             output.say("No alerts.")
         return 0
     found = named(desk, uid) if uid else waiting[0]
-    if output.wanted(output_as) is options.Format.ndjson:
+    if formats.written([found], output_as, lambda: desk):
+        return 0
+    if not _as_table(output_as):
         output.ndjson([found])
     else:
         drawn.alert(desk, found, options.settings_of(config, store=store).window_minutes)
@@ -144,6 +149,10 @@ def named(desk: Desk, uid: str) -> Alert:
         fault = "no alert has this id" if not found else f"{len(found)} alerts begin so"
         raise ConfigError(fault, place=uid or "UID", remedy="lichen alert list --status all shows ids")
     return (exact or found)[0]
+
+
+def _as_table(output_as: formats.AlertFormat | None) -> bool:
+    return output.wanted(formats.plain(output_as)) is options.Format.table
 
 
 def _status(status: str) -> str | None:

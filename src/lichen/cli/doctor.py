@@ -22,7 +22,12 @@ def doctor(
     host: options.Host = None,
     config: options.Config = None,
 ) -> int:
-    """Look whether detection can see: sources, subjects, rules that cannot fire, models, drops; 1 on a failure."""
+    """Look whether detection can see: sources, subjects, rules that cannot fire, models, drops; 1 on a failure.
+    `doctor baseline FOLDER…` is `files baseline FOLDER…`."""
+    if paths and str(paths[0]) == "baseline" and len(paths) > 1:
+        from lichen.cli.files import baseline
+
+        return baseline(paths[1:], store=store, config=config)
     import lichen.run.doctor as work
 
     settings = options.settings_of(config, store=store, inventory=inventory, host=host)

@@ -157,6 +157,8 @@ def consequence(weighed: Consequence) -> None:
     output.table(("what", "model", "where", "odds"), rows)
     if weighed.unchanged:
         output.say(f"{weighed.unchanged[:1].upper()}{weighed.unchanged[1:].rstrip('.')}.")
+    for note in weighed.notes:
+        output.say(f"Note: {note}.")
     quiet, hidden = (
         words.counted(len(uids), thing) for uids, thing in ((weighed.quiet, "alert"), (weighed.hidden, "known attack"))
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from lichen.core.errors import LichenError
+
 Progress = Callable[[int, int], None]
 FAMILY_COLOURS = {"rules": "yellow", "normal": "green", "attacks": "blue"}
 
@@ -77,11 +79,26 @@ def note(words: object) -> None:
     print(plain(words, 2000), file=sys.stderr)
 
 
+def refused(faults: Sequence[LichenError], shown: int = 5) -> None:
+    """Says on stderr which rules were not taken, where and why."""
+    for fault in faults[:shown]:
+        note(f"refused: {fault}")
+    if len(faults) > shown:
+        note(f"refused: {len(faults) - shown} more; lichen rule lint PATH says which")
+
+
 def ndjson(rows: Iterable[Any]) -> None:
     """One JSON object a line, in ASCII: safe in a pipe and on a terminal alike."""
     with _unbroken():
         for row in rows:
             sys.stdout.write(json.dumps(_plain(row), ensure_ascii=True, allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+
+def json_array(rows: Iterable[Any]) -> None:
+    """All of them as one JSON array, in ASCII."""
+    with _unbroken():
+        sys.stdout.write(json.dumps([_plain(row) for row in rows], ensure_ascii=True, allow_nan=False, indent=1) + "\n")
         sys.stdout.flush()
 
 
@@ -104,12 +121,23 @@ def _finite(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _unbroken() -> Iterator[None]:
-    """A reader that went away (`| head`) is no fault."""
+    """A reader that went away (`| head`) is no fault; a disk that is full is the machine's."""
+    from lichen.core.errors import InputError
+
     try:
         yield
+        sys.stdout.flush()
     except BrokenPipeError:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        _nowhere()
+    except OSError as fault:
+        _nowhere()
+        raise InputError(f"cannot be written to: {fault.strerror}", place="stdout", remedy="make room") from fault
+
+
+def _nowhere() -> None:
+    """What stdout still holds goes nowhere, so that the end of the program does not fail on it again."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Read what is there, then end instead of serving.")] = False,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = PORT,
     rules: options.Rules = None,
+    pipelines: options.Pipelines = None,
+    filters: options.Filters = None,
     inventory: options.Inventory = None,
     host: options.Host = None,
     config: options.Config = None,
@@ -32,16 +34,25 @@ def run(
 
     The address that is printed carries the token of this start: it lets its reader in, and nobody else.
     """
+    import lichen.cli.output as output
     import lichen.run.follow as work
 
-    settings = options.settings_of(config, store=store, rules=tuple(rules or ()), inventory=inventory, host=host)
+    settings = options.settings_of(
+        config,
+        store=store,
+        rules=tuple(rules or ()),
+        pipelines=tuple(pipelines or ()),
+        filters=tuple(filters or ()),
+        inventory=inventory,
+        host=host,
+    )
 
     def console(desk: Desk) -> None:
         from lichen.web.serve import serve_console
 
         serve_console(desk, port=port, window_minutes=settings.window_minutes, opened=_opened)
 
-    work.serve(settings, follow or [], port, once, console=console)
+    work.serve(settings, follow or [], port, once, console=console, say=output.note)
     return 0
 
 

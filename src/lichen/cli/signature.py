@@ -85,9 +85,12 @@ def _measured(one: Signature) -> str:
     from lichen.web.words import counted, number
 
     bound = f"at most 1 in {number(1 / one.false_rate_bound)} (95 %)"
+    beside = (
+        f"; {counted(one.unjudged_hits, 'more hit')} around the find, which nobody judged" if one.unjudged_hits else ""
+    )
     return (
         f"hits {counted(one.support, 'confirmed event')}, {one.benign_hits:,} of "
-        f"{counted(one.benign_events, 'benign event')}: {bound}"
+        f"{counted(one.benign_events, 'benign event')}: {bound}{beside}"
     )
 
 

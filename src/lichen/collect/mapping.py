@@ -1,60 +1,88 @@
 """Mappings: a JSON sensor is one YAML file that says which of its fields is what (docs/sources.md).
 
-Paths are dotted (`process.parent.name`); a part in brackets is taken literally (`output_fields[proc.name]`), a number
-picks from a list (`answers.0.rdata`). Nothing of a mapping is ever executed.
+What stands in it of a value is in values.py. Nothing of a mapping is ever executed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
 
+from lichen.collect.event_log import TIME, EventLog, load_event_log
+from lichen.collect.readers.forms import FORMS
 from lichen.collect.readers.making import CLASS_OF
+from lichen.collect.values import Condition, Value, condition, only_keys, parts_of, reads, respelled, value
+from lichen.collect.values import Document as Document
+from lichen.collect.values import Path as FieldPath
+from lichen.collect.values import as_number as as_number
+from lichen.collect.values import as_text as as_text
 from lichen.core import ocsf
 from lichen.core.batch import LogSource
 from lichen.core.errors import ConfigError
 from lichen.core.plain_yaml import plain_yaml
 
-Document = dict[str, Any]
-Value = Callable[[Document], Any]
-Condition = Callable[[Document], bool]
 REMEDY = "see docs/sources.md for the format of a mapping"
-KEYS = frozenset({"name", "title", "provenance", "detect", "time", "names", "records", "kind", "ocsf", "sigma", "last"})
+KEYS = frozenset(
+    {
+        "name",
+        "title",
+        "provenance",
+        "detect",
+        "each",
+        "carry",
+        "lowered",
+        "time",
+        "names",
+        "records",
+        "kind",
+        "ocsf",
+        "sigma",
+        "last",
+        "formats",
+        "event_log",
+    }
+)
 RECORD_KEYS = frozenset({"when", "kind", "names", "ocsf", "sigma"})
 KNOWN_AS = frozenset({"hostname", "ip", "container", "unit", "auid", "node"})  # what an inventory may match
 NAME_KEYS = KNOWN_AS | {"acting", "client", "user", "image", "group"}
-_PART = re.compile(r"\[([^\]]+)\]|([^.\[\]]+)")
 OWN = "own"
+OWN_COME_FIRST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One way in which Sigma reads the records: a log source and its fields (None: the sensor's own names)."""
+    """One way in which Sigma reads the records: a log source and its fields (None: the sensor's own names, and `also`
+    some that rules use instead)."""
 
     source: LogSource
     fields: Mapping[str, Value] | None
+    also: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordMap:
-    """What records that fulfil `when` become. `names`: what they are known as (KNOWN_AS), and who acts in them."""
+    """What records that fulfil `when` become. `names`: what they are known as (KNOWN_AS), and who acts in them.
+    `reads`: the paths that the view is made of."""
 
     when: Condition
     kind: str
     names: Mapping[str, Value]
     ocsf: Mapping[str, Value]
     sigma: tuple[Offer, ...]
+    reads: frozenset[FieldPath] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class SensorMapping:
-    """One sensor. `exactness`: how much `detect` asks for, so that the most exact mapping wins."""
+    """One sensor. `exactness`: how much `detect` asks for, so that the most exact mapping wins. `each`: where records
+    stand in envelopes, and `carry`: what envelopes say of all their records (lichen.collect.inputs.documents).
+    `spelled`: names in lower case -> as the sensor spells them. `formats`: the forms of its lines
+    (readers/forms). `event_log`: how its documents are events of a log."""
 
     name: str
     title: str
@@ -63,6 +91,18 @@ class SensorMapping:
     exactness: int
     time: Value
     records: tuple[RecordMap, ...]
+    each: tuple[tuple[str, ...], ...] = ()
+    carry: frozenset[str] = frozenset()
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    formats: tuple[str, ...] = ("json",)
+    event_log: EventLog | None = None
+
+    def named(self, document: Document) -> Document:
+        """The document under the sensor's own names, where a lake on the way wrote them in lower case; an event of a
+        log as a flat document (lichen.collect.event_log)."""
+        if self.event_log is not None:
+            return self.event_log.flat(document)
+        return respelled(document, self.spelled) if self.spelled.keys() & document.keys() else document
 
 
 def load_mappings(folder: Path) -> tuple[SensorMapping, ...]:
@@ -70,8 +110,30 @@ def load_mappings(folder: Path) -> tuple[SensorMapping, ...]:
     if not folder.is_dir():
         raise ConfigError("no such folder", place=str(folder), remedy="name the folder that holds the mappings")
     files = sorted(path for path in folder.glob("*.yml") if not path.name.endswith(".expected.yml"))
-    mappings = [load_mapping(path) for path in files]
+    mappings = [_loaded(path, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files]
     return tuple(sorted(mappings, key=lambda mapping: (-mapping.exactness, mapping.name)))
+
+
+def with_own(shipped: Sequence[SensorMapping], own: Sequence[Path]) -> tuple[SensorMapping, ...]:
+    """The mappings with a person's own before them; one of the same name replaces ours. Raises ConfigError."""
+    found = [mapping for path in own for mapping in (load_mappings(path) if path.is_dir() else [load_mapping(path)])]
+    preferred = tuple(replace(mapping, exactness=mapping.exactness + OWN_COME_FIRST) for mapping in found)
+    names = {mapping.name for mapping in preferred}
+    return (*preferred, *(mapping for mapping in shipped if mapping.name not in names))
+
+
+@lru_cache(maxsize=512)
+def _loaded(path: Path, modified: int, size: int) -> SensorMapping:
+    """A mapping, read once for as long as its file stays as it is."""
+    return load_mapping(path)
+
+
+def parse_mapping(text: str, name: str) -> SensorMapping:
+    """The mapping that a text says. Raises ConfigError."""
+    try:
+        return _mapping(plain_yaml(text), Path(f"{name}.yml"))
+    except (ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
+        raise ConfigError(f"not a mapping: {error}", place=name, remedy=REMEDY) from error
 
 
 def load_mapping(path: Path) -> SensorMapping:
@@ -81,40 +143,77 @@ def load_mapping(path: Path) -> SensorMapping:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", place=str(path), remedy=REMEDY) from error
     try:
-        return _mapping(loaded, path.stem)
+        return _mapping(loaded, path)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ConfigError(f"not a mapping: {error}", place=str(path), remedy=REMEDY) from error
 
 
-def _mapping(loaded: Any, stem: str) -> SensorMapping:
-    _only_keys(loaded, KEYS, "the file")
-    if loaded["name"] != stem:
-        raise ValueError(f"name is {loaded['name']!r}, the file says {stem!r}")
+def _mapping(loaded: Any, path: Path) -> SensorMapping:
+    only_keys(loaded, KEYS, "the file")
+    if loaded["name"] != path.stem:
+        raise ValueError(f"name is {loaded['name']!r}, the file says {path.stem!r}")
+    event_log = None
+    if "event_log" in loaded:
+        event_log, described = load_event_log(loaded["event_log"], path.parent)
+        loaded = {"time": TIME, **loaded, "records": described}
+    if unknown := set(_listed(loaded.get("formats"))) - FORMS.keys():
+        raise ValueError(f"formats are of {', '.join(FORMS)}, not {sorted(unknown)}")
     names = _names(loaded.get("names") or {}, "the file")
+    common = frozenset(reads([loaded["time"], loaded.get("names") or {}]))
     if "records" in loaded:
-        each = enumerate(loaded["records"])
-        records = tuple(_record(record, names, f"records[{place}]") for place, record in each)
+        if "kind" in loaded:
+            raise ValueError("kind stands in each of the records, or in the file where there are none")
+        shared = {"ocsf": loaded.get("ocsf") or {}, "sigma": loaded.get("sigma") or ()}
+        each = enumerate(_with_shared(record, shared) for record in loaded["records"])
+        records = tuple(_record(record, names, common, f"records[{place}]") for place, record in each)
     else:
         own = {key: loaded[key] for key in RECORD_KEYS - {"when", "names"} if key in loaded}
-        records = (_record(own, names, "the file"),)
+        records = (_record(own, names, common, "the file"),)
     return SensorMapping(
         name=loaded["name"],
         title=str(loaded["title"]),
         provenance=str(loaded["provenance"]),
         detect=condition(loaded["detect"]),
-        exactness=0 if loaded.get("last") else 1 + sum(len(asked) for asked in loaded["detect"].values()),
+        exactness=0 if loaded.get("last") else 1 + exactness_of(loaded["detect"]),
         time=value(loaded["time"]),
         records=records,
+        each=tuple(parts_of(path) for path in _listed(loaded.get("each"))),
+        carry=frozenset(_listed(loaded.get("carry"))),
+        formats=tuple(_listed(loaded.get("formats")) or ["json"]),
+        event_log=event_log,
+        spelled={name.lower(): name for name in _listed(loaded.get("lowered")) if name.lower() != name},
     )
 
 
+def exactness_of(detect: Mapping[str, Any]) -> int:
+    """How much a condition asks for; of alternatives the least."""
+    least = min((exactness_of(each) for each in detect.get("any") or ()), default=0)
+    return least + sum(len(asked) for key, asked in detect.items() if key != "any")
+
+
+def _listed(said: Any) -> list[str]:
+    """A text or a list of texts."""
+    listed = said if isinstance(said, list) else [] if said is None else [said]
+    if not all(isinstance(each, str) and each for each in listed):
+        raise ValueError(f"neither a name nor a list of names: {said!r}")
+    return listed
+
+
 def _names(loaded: Any, where: str) -> dict[str, Value]:
-    _only_keys(loaded, NAME_KEYS, f"{where}: names")
+    only_keys(loaded, NAME_KEYS, f"{where}: names")
     return {key: value(said) for key, said in loaded.items()}
 
 
-def _record(loaded: Any, names: Mapping[str, Value], where: str) -> RecordMap:
-    _only_keys(loaded, RECORD_KEYS, where)
+def _with_shared(record: Any, shared: Mapping[str, Any]) -> Any:
+    """A record with the columns and offers that stand in the file for all of them; its own come first."""
+    if not isinstance(record, dict):
+        return record
+    columns = {**shared["ocsf"], **(record.get("ocsf") or {})}
+    return {**record, "ocsf": columns, "sigma": record.get("sigma", shared["sigma"])}
+
+
+def _record(loaded: Any, names: Mapping[str, Value], common: frozenset[FieldPath], where: str) -> RecordMap:
+    only_keys(loaded, RECORD_KEYS, where)
     if loaded["kind"] not in CLASS_OF:
         raise ValueError(f"{where}: kind is one of {', '.join(CLASS_OF)}, not {loaded['kind']!r}")
     unknown = (loaded.get("ocsf") or {}).keys() - ocsf.VIEW.keys()
@@ -126,167 +225,16 @@ def _record(loaded: Any, names: Mapping[str, Value], where: str) -> RecordMap:
         names={**names, **_names(loaded.get("names") or {}, where)},
         ocsf={column: value(said) for column, said in (loaded.get("ocsf") or {}).items()},
         sigma=tuple(_offer(offer, where) for offer in loaded.get("sigma") or ()),
+        reads=frozenset([*reads([loaded.get("ocsf") or {}, loaded.get("names") or {}]), *common]),
     )
 
 
 def _offer(loaded: Any, where: str) -> Offer:
-    _only_keys(loaded, frozenset({"source", "fields"}), f"{where}: sigma")
-    _only_keys(loaded["source"], frozenset({"product", "category", "service"}), f"{where}: source")
+    only_keys(loaded, frozenset({"source", "fields", "also"}), f"{where}: sigma")
+    only_keys(loaded["source"], frozenset({"product", "category", "service"}), f"{where}: source")
     fields = loaded["fields"]
     own = None if fields == OWN else {name: value(said) for name, said in fields.items()}
-    return Offer(LogSource(**loaded["source"]), own)
-
-
-def _only_keys(loaded: Any, known: frozenset[str], where: str) -> None:
-    if not isinstance(loaded, dict):
-        raise TypeError(f"{where} is no mapping of keys")
-    if unknown := loaded.keys() - known:
-        raise ValueError(f"{where} has unknown keys {sorted(unknown)}; known are {', '.join(sorted(known))}")
-
-
-def parts_of(path: str) -> tuple[str, ...]:
-    """The parts of a dotted path."""
-    return tuple(literal or plain for literal, plain in _PART.findall(path))
-
-
-def at(path: str) -> Value:
-    """A function that gives what stands at a path; None where there is nothing."""
-    parts = parts_of(path)
-    if not parts:
-        raise ValueError(f"not a path: {path!r}")
-    if len(parts) == 1:
-        only = parts[0]
-        return lambda document: document.get(only)
-    written_flat = ".".join(parts)
-
-    def walk(document: Document) -> Any:
-        found: Any = document
-        for part in parts:
-            if isinstance(found, dict):
-                found = found.get(part)
-            elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                found = None
-            if found is None:
-                return document.get(written_flat)
-        return found
-
-    return walk
-
-
-def value(said: Any) -> Value:
-    """What a mapping says of one value: a path, or one of {value}, {first}, {join, with}, {of, map, default, times,
-    without}, {of, part, at}. Raises ValueError for anything else."""
-    if isinstance(said, str):
-        return at(said)
-    if not isinstance(said, dict):
-        raise ValueError(f"neither a path nor a rule: {said!r}")
-    match frozenset(said):
-        case keys if keys == {"value"}:
-            constant = said["value"]
-            return lambda document: constant
-        case keys if keys == {"first"}:
-            return _first([value(one) for one in said["first"]])
-        case keys if {"join"} <= keys <= {"join", "with"}:
-            return _joined([value(one) for one in said["join"]], str(said.get("with", " ")))
-        case keys if {"of"} < keys <= {"of", "map", "default", "times", "without"}:
-            return _changed(value(said["of"]), said)
-        case keys if keys == {"of", "part", "at"}:
-            return _part(value(said["of"]), said["part"], str(said["at"]))
-    raise ValueError(f"unknown rule with the keys {sorted(said)}")
-
-
-def _first(options: Sequence[Value]) -> Value:
-    """The first that is there and is a single value."""
-
-    def first(document: Document) -> Any:
-        found = (one(document) for one in options)
-        return next((got for got in found if got not in (None, "") and not isinstance(got, dict | list)), None)
-
-    return first
-
-
-def _part(of: Value, which: str, sign: str) -> Value:
-    """What stands before or after the first `sign` of a text."""
-    if which not in ("before", "after"):
-        raise ValueError(f"part is before or after, not {which!r}")
-    place = 0 if which == "before" else 2
-    return lambda document: (as_text(of(document)) or "").partition(sign)[place] or None
-
-
-def _joined(options: Sequence[Value], between: str) -> Value:
-    def join(document: Document) -> str | None:
-        words: list[str] = []
-        for one in options:
-            got = one(document)
-            words += [as_text(each) or "" for each in got] if isinstance(got, list) else [as_text(got) or ""]
-        return between.join(word for word in words if word) or None
-
-    return join
-
-
-def _changed(of: Value, said: Mapping[str, Any]) -> Value:
-    """A value looked up in a table, multiplied, or dropped where it is one of `without`."""
-    table = {as_text(key): mapped for key, mapped in (said.get("map") or {}).items()}
-    default, factor = said.get("default"), said.get("times")
-    without = {as_text(each) for each in said.get("without") or ()}
-
-    def change(document: Document) -> Any:
-        got = of(document)
-        if got is None or as_text(got) in without:
-            return default
-        if table:
-            return table.get(as_text(got), default)
-        if factor is not None:
-            number = as_number(got)
-            return default if number is None else number * factor
-        return got
-
-    return change
-
-
-def condition(said: Any) -> Condition:
-    """A test of a document: {has: [paths], lacks: [paths], equals: {path: value or list of values}}; all must hold."""
-    _only_keys(said, frozenset({"has", "lacks", "equals"}), "a condition")
-    tests = [_is_there(at(path), True) for path in said.get("has") or ()]
-    tests += [_is_there(at(path), False) for path in said.get("lacks") or ()]
-    tests += [_equals(at(path), wanted) for path, wanted in (said.get("equals") or {}).items()]
-    return lambda document: all(test(document) for test in tests)
-
-
-def _is_there(get: Value, wanted: bool) -> Condition:
-    return lambda document: (get(document) is not None) is wanted
-
-
-def _equals(get: Value, wanted: Any) -> Condition:
-    values = {as_text(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
-    return lambda document: as_text(get(document)) in values
-
-
-def as_text(got: Any) -> str | None:
-    """A JSON value as the text that rules compare: true, 200, lists and objects as JSON."""
-    if got is None or isinstance(got, str):
-        return got
-    if isinstance(got, bool):
-        return "true" if got else "false"
-    if isinstance(got, int):
-        return str(got)
-    if isinstance(got, float):
-        return str(int(got)) if got.is_integer() and abs(got) < 1e15 else repr(got)
-    try:
-        return orjson.dumps(got).decode()
-    except (TypeError, orjson.JSONEncodeError):
-        return None
-
-
-def as_number(got: Any) -> float | None:
-    """A JSON value as a number: numbers themselves, and texts that are numbers."""
-    if isinstance(got, bool):
-        return None
-    if isinstance(got, int | float):
-        return float(got)
-    try:
-        return float(got) if isinstance(got, str) and len(got) < 40 else None
-    except ValueError:
-        return None
+    also = {name: value(said) for name, said in (loaded.get("also") or {}).items()}
+    if also and own is not None:
+        raise ValueError(f"{where}: sigma: `also` goes with `fields: own` only")
+    return Offer(LogSource(**loaded["source"]), own, also)

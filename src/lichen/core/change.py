@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -9,7 +12,8 @@ class Overlay(msgspec.Struct, frozen=True):
     """A side mixture over values at one node of one detector's model: p = (1 − Σε)·p_model + Σ ε_i·q_i.
 
     `values` are exact values with counts, `templates` their templates; q is half of each. For a rule, `values` is
-    empty and `benign_fired` raises P(fire | benign) at the node.
+    empty and `benign_fired` raises P(fire | benign) at the node. For a classifier, `values` are causes with the scores
+    (nats) at which `benign_fired` windows, or a share of one, were called benign.
     """
 
     detector: str
@@ -30,3 +34,15 @@ class Change(msgspec.Struct, frozen=True):
     overlays: tuple[Overlay, ...]
     summary: str  # in words, the same that was shown before the answer
     undone: bool = False
+
+
+def overlays_mark(overlays: Sequence[Overlay]) -> str:
+    """What a version says of the answers laid over it: "+" and eight hex digits, nothing where there are none."""
+    if not overlays:
+        return ""
+    return f"+{hashlib.blake2b(msgspec.json.encode(list(overlays)), digest_size=4).hexdigest()}"
+
+
+def without_mark(version: str) -> str:
+    """A version without what lies over it."""
+    return version.partition("+")[0]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from lichen.core.alert import Alert
+from lichen.core.belief import Belief
 from lichen.core.change import Change
 from lichen.core.signature import Signature
 from lichen.core.verdict import Verdict
@@ -25,7 +26,8 @@ class Effect(msgspec.Struct, frozen=True):
 
 class Consequence(msgspec.Struct, frozen=True):
     """What an answer would do, computed before it is given. `quiet`: alerts of the last 30 days that would have been
-    quiet; `hidden`: confirmed attacks that would be hidden; `blind_to`: in words, what equal attack it would miss."""
+    quiet; `hidden`: confirmed attacks that would be hidden; `blind_to`: in words, what equal attack it would miss;
+    `notes`: how the alert, judged again, is not what is stored of it."""
 
     effects: tuple[Effect, ...]
     unchanged: str  # "the image and the fleet stay as they are"
@@ -33,6 +35,7 @@ class Consequence(msgspec.Struct, frozen=True):
     hidden: tuple[str, ...]
     blind_to: str
     summary: str
+    notes: tuple[str, ...] = ()
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -46,15 +49,19 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What the corner of every page says."""
+    """What the corner of every page says. What was not measured is named, and never told as 0."""
 
     sources: tuple[tuple[str, int, int], ...]  # (place, last event time µs, events)
     silent: tuple[str, ...]
     dead_letters: int
-    dropped: int
+    dropped: int | None  # None: not measured
     canaries_seen: int
-    canaries_sent: int
+    canaries_sent: int  # 0: none was sent
     events: int
+    canaries_time: int = 0  # of the last round, µs UTC
+    canaries_missed: tuple[str, ...] = ()  # paths and detectors that did not see theirs, with the reason
+    drops: tuple[tuple[str, int], ...] = ()  # (cause, records) that became no event
+    not_measured: tuple[str, ...] = ()
 
 
 class Desk(Protocol):
@@ -72,7 +79,10 @@ class Desk(Protocol):
         self, uid: str, answer: str, scope: str, by: str, pattern: Mapping[str, str], note: str = ""
     ) -> tuple[Verdict, Change | None]: ...
     def changes(self) -> Sequence[Change]: ...
-    def undo(self, change: int) -> Change: ...
+    def undo(self, change: int) -> tuple[Change, Sequence[Belief]]:
+        """Take a change back; with it the windows that it let pass while it stood, which are listed and not revised."""
+        ...
+
     def propose(self, uid: str) -> Signature: ...
     def signatures(self) -> Sequence[Signature]: ...
     def promote(self, signature: str) -> Signature: ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import ParamSpec
 
 import msgspec
 from publicsuffixlist import PublicSuffixList
@@ -19,6 +21,25 @@ class Subject(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind} {self.name}"
 
 
+Given = ParamSpec("Given")
+REMEMBERED = 65_536  # answers of one function
+REMEMBERED_LETTERS = 512  # of what one answer was given for
+
+
+def remembered(function: Callable[Given, str]) -> Callable[Given, str]:
+    """A function of texts whose answers stay at hand. Attackers choose lengths: what was asked of long texts is worked
+    out each time, so that what is kept stays small."""
+    kept = lru_cache(maxsize=REMEMBERED)(function)
+
+    @wraps(function)
+    def answered(*texts: Given.args, **named: Given.kwargs) -> str:
+        short = sum(len(str(text)) for text in texts) <= REMEMBERED_LETTERS and not named
+        return kept(*texts) if short else function(*texts, **named)
+
+    answered.cache_info = kept.cache_info  # type: ignore[attr-defined]
+    return answered
+
+
 _SUFFIXES = PublicSuffixList()
 _LONG_TEXT = 4096
 _VARIABLE = (
@@ -32,7 +53,7 @@ _VARIABLE = (
 _RANDOM_TAIL = re.compile(r"(?<=[._-])(?=[A-Za-z0-9]*[0-9A-Z])(?=[A-Za-z0-9]*[a-zA-Z])[A-Za-z0-9]{6,}$")
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def path_template(path: str) -> str:
     """A file path with what varies replaced: numbers <n>, hex strings <hex>, UUIDs <uuid>, random tails <random>.
 
@@ -46,7 +67,7 @@ def path_template(path: str) -> str:
     return text
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def route_template(path: str) -> str:
     """A URL path with its identifiers replaced, as `/api/orders/<n>`."""
     text = path[:_LONG_TEXT].split("?", 1)[0]
@@ -55,7 +76,7 @@ def route_template(path: str) -> str:
     return text
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def parameter_class(query: str) -> str:
     """The names of a query string's parameters, sorted, each with the class of its value: n number, w word, t text,
     x anything with characters that shells, SQL or HTML give meaning to."""
@@ -75,7 +96,7 @@ def parameter_class(query: str) -> str:
     return ",".join(sorted(set(classes)))
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def registered_domain(name: str) -> str:
     """The registered domain of a host name (`a.b.example.co.uk` -> `example.co.uk`); the name itself where the public
     suffix list knows none."""

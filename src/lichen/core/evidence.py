@@ -26,7 +26,9 @@ class Evidence(msgspec.Struct, frozen=True):
 
     `score_nats` is s of docs/belief.md (+ towards malicious); only `decide` makes weights and probabilities of it.
     `n_known`, `n_new`: distinct values that the model knew and did not know before this window. `others`: further
-    causes in the same window, in words, of weight 0. `sample_event_ids` are the strongest events first.
+    causes in the same window, in words, of weight 0; `others_nats` their causes and scores where the detector has them
+    (what `decide` turns to where the first was answered). `sample_event_ids` are the strongest events first,
+    `sample_times` (µs UTC) theirs.
     """
 
     subject: Subject
@@ -43,6 +45,8 @@ class Evidence(msgspec.Struct, frozen=True):
     sample_event_ids: tuple[str, ...] = ()
     techniques: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    others_nats: tuple[tuple[str, float], ...] = ()
+    sample_times: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[Subject, int, str]:

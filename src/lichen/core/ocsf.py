@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FILE_ACTIVITY, PROCESS_ACTIVITY = 1001, 1007
-AUTHENTICATION, NETWORK_ACTIVITY, HTTP_ACTIVITY, DNS_ACTIVITY = 3002, 4001, 4002, 4003
+FILE_ACTIVITY, KERNEL_EXTENSION_ACTIVITY, MODULE_ACTIVITY, SCHEDULED_JOB_ACTIVITY = 1001, 1002, 1005, 1006
+PROCESS_ACTIVITY, EVENT_LOG_ACTIVITY, SCRIPT_ACTIVITY = 1007, 1008, 1009
 BASE_EVENT, DETECTION_FINDING = 0, 2004
+ACCOUNT_CHANGE, AUTHENTICATION, AUTHORIZE_SESSION, ENTITY_MANAGEMENT = 3001, 3002, 3003, 3004
+USER_ACCESS, GROUP_MANAGEMENT = 3005, 3006
+NETWORK_ACTIVITY, HTTP_ACTIVITY, DNS_ACTIVITY = 4001, 4002, 4003
+APPLICATION_LIFECYCLE, API_ACTIVITY, DATASTORE_ACTIVITY = 6002, 6003, 6005
+REGISTRY_KEY_ACTIVITY, REGISTRY_VALUE_ACTIVITY, WINDOWS_SERVICE_ACTIVITY = 201001, 201002, 201004  # extension win
 
 # activity_id, as OCSF numbers them within a class
 LAUNCH = 1  # of PROCESS_ACTIVITY
@@ -75,6 +80,29 @@ VIEW: dict[str, pa.DataType] = {
     "query.type": TEXT,
     "rcode": TEXT,
     "duration": pa.float64(),  # milliseconds
+    "severity_id": pa.int32(),  # null = the sensor does not say
+    "user.uid": TEXT,
+    "actor.user.type": TEXT,  # in the sensor's words: IAMUser, ServiceAccount, …
+    "group.name": TEXT,
+    "privileges": TEXT,  # several with ", " between
+    "api.operation": TEXT,
+    "api.service.name": TEXT,
+    "api.request.uid": TEXT,
+    "api.response.error": TEXT,
+    "cloud.provider": TEXT,
+    "cloud.account.uid": TEXT,
+    "cloud.region": TEXT,
+    "resources.name": TEXT,  # the first, or the one acted on
+    "resources.type": TEXT,
+    "module.file.path": TEXT,  # MODULE_ACTIVITY: a library; KERNEL_EXTENSION_ACTIVITY: a driver
+    "reg_key.path": TEXT,
+    "reg_value.name": TEXT,
+    "reg_value.data": TEXT,
+    "job.name": TEXT,  # a scheduled task
+    "job.cmd_line": TEXT,
+    "win_service.name": TEXT,
+    "script.script_content": TEXT,
+    "finding_info.title": TEXT,  # of an alert that the sensor itself gives
     "clock_ran_backwards": pa.bool_(),
 }
 

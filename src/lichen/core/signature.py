@@ -7,7 +7,8 @@ import msgspec
 
 class Signature(msgspec.Struct, frozen=True):
     """`sigma` is the rule's YAML. `support` confirmed events hit; `benign_hits` of `benign_events` benign ones (0 hits
-    bound the rate at 3/n, 95 %). `stage`: shadow until a person promotes it."""
+    bound the rate at 3/n, 95 %); `unjudged_hits`: events around the confirmed ones, judged by nobody, that it hits too.
+    `stage`: shadow until a person promotes it."""
 
     id: str
     title: str
@@ -21,6 +22,7 @@ class Signature(msgspec.Struct, frozen=True):
     miss: dict[str, str]
     near_miss: dict[str, str]
     stage: str = "shadow"
+    unjudged_hits: int = 0
 
     @property
     def false_rate_bound(self) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from lichen.core.belief import Belief
 from lichen.core.evidence import Evidence
 from lichen.core.time import MICROSECONDS
+from lichen.decide.answered import Answered, Means, classifiers_of
 from lichen.decide.calibrate import Calibration, strata_edges
 from lichen.decide.combine import terms
 from lichen.decide.decider import Decider
@@ -56,12 +57,15 @@ def within_folder(
     minutes: int,
     places: Places | None = None,
     per_day: float | None = None,
+    answered: Answered | None = None,
 ) -> Within:
     """Beliefs of a folder that nothing is known of. `evidence` must come from models that learned no window that they
-    scored (fitted on the folder with these windows left out, or shipped)."""
+    scored (fitted on the folder with these windows left out, or shipped). `answered`: the answers on classifiers."""
     table = Table.collect(evidence, activity)
     near = neighbours(table, minutes)
-    weights = weights_within(table, near)
+    weights, means = weights_within(table, near)
+    if answered:
+        table, weights = answered.applied(table, weights, means, places)
     decider = Decider.of(priors, Calibration(windows=len(table)), rates, minutes).changed(models_claim=False)
     rule_weights = rates.weights(table, places)
     found = terms(table, weights, rule_weights).within(arm_named(decider.arm))
@@ -84,31 +88,37 @@ def neighbours(table: Table, minutes: int) -> list[tuple[Rows, Rows]]:
     return pairs
 
 
-def weights_within(table: Table, near: Sequence[tuple[Rows, Rows]]) -> Floats:
-    """w of every window and detector against the windows of its stratum elsewhere in the folder."""
+def weights_within(table: Table, near: Sequence[tuple[Rows, Rows]]) -> tuple[Floats, Means]:
+    """w of every window and detector against the windows of its stratum elsewhere in the folder, and what classifiers'
+    were weighed by."""
     weights = np.zeros(table.score.shape)
+    means = {d: (np.zeros(len(table)), np.zeros(len(table))) for d in classifiers_of(table)}
     kinds, modelled = np.array(table.kinds(), dtype=object), table.modelled()
     for d in range(len(table.detectors)):
         for kind in set(kinds.tolist()):
             rows: Flags = (kinds == kind) & modelled
             if (table.evidence[rows, d] >= 0).any():
                 stratum = np.where(rows, np.searchsorted(strata_edges(table.known[rows, d]), table.known[:, d]), -1)
-                weights[rows, d] = _weights(table.score[:, d], stratum, near)[rows]
-    return weights
+                others, counts = _others(table.score[:, d], stratum, near)
+                mean = (others + np.exp(table.score[:, d])) / np.maximum(counts, 1.0)
+                weights[rows, d] = (table.score[:, d] - np.log(mean))[rows]
+                if d in means:
+                    means[d][0][rows], means[d][1][rows] = others[rows], counts[rows]
+    return weights, means
 
 
-def _weights(score: Floats, stratum: Rows, near: Sequence[tuple[Rows, Rows]]) -> Floats:
+def _others(score: Floats, stratum: Rows, near: Sequence[tuple[Rows, Rows]]) -> tuple[Floats, Floats]:
+    """Σ e^s of the windows that each window is compared with, and their number with itself."""
     e = np.exp(score)
     inside = stratum >= 0
     place = np.where(inside, stratum, 0)
     sums = np.bincount(place, weights=e * inside)[place]
-    counts = np.bincount(place, weights=inside * 1.0)[place]
+    counts: Floats = np.bincount(place, weights=inside * 1.0)[place].astype(np.float64)
     for here, there in near:
         same = (stratum[here] == stratum[there]) & inside[here]
         sums[here[same]] -= e[there[same]]  # within one list of pairs each window stands once
         counts[here[same]] -= 1.0
-    others = np.maximum(0.0, sums - e)  # the window itself is left out, and comes back as the one that is judged
-    return np.asarray(score - np.log((others + e) / np.maximum(counts, 1.0)), dtype=np.float64)
+    return np.maximum(0.0, sums - e), counts  # the window itself is left out, and comes back as the one that is judged
 
 
 def p_within(score: Floats, near: Sequence[tuple[Rows, Rows]]) -> Floats:

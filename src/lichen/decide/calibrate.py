@@ -126,14 +126,15 @@ class Calibration(msgspec.Struct, frozen=True):
         weights = np.zeros(table.score.shape)
         for d, detector in enumerate(table.detectors):
             score = table.score[:, d]
-            sums, counts = self._at(detector, table, table.known[:, d])
+            sums, counts = self.at(detector, table, table.known[:, d])
             told = counts > 0
             own = 0.0 if calibrating else np.exp(score[told])
             mean = (sums[told] + own) / (counts[told] if calibrating else counts[told] + 1)
             weights[told, d] = score[told] - np.log(mean)
         return weights
 
-    def _at(self, detector: str, table: Table, known: Rows) -> tuple[Floats, Rows]:
+    def at(self, detector: str, table: Table, known: Rows) -> tuple[Floats, Rows]:
+        """Σ e^s and number of the calibration windows by which each window of the table is weighed."""
         scales = self.scales.get(detector, {})
         sums, counts = scales.get("", Scale(())).at(known)
         kinds = np.array(table.kinds(), dtype=object)

@@ -14,8 +14,10 @@ import msgspec
 import numpy as np
 
 from lichen.core.belief import Belief, Line
+from lichen.core.change import Overlay, overlays_mark
 from lichen.core.errors import ModelError
 from lichen.core.evidence import Evidence
+from lichen.decide.answered import Answered, is_of_classifier, means_of
 from lichen.decide.calibrate import Calibration
 from lichen.decide.combine import Sensors, Terms, exact, terms, within_sensor
 from lichen.decide.groups import MODEL_GROUPS, RULES, TERMS, WIDTH, arm_named, group_of
@@ -23,7 +25,7 @@ from lichen.decide.head import CrossFitted, Head, cross_fit, training_kinds
 from lichen.decide.ledger import Sums, ledger, start_line
 from lichen.decide.policy import Cuts, conformal_p
 from lichen.decide.priors import Priors
-from lichen.decide.rules import Places, RuleRates
+from lichen.decide.rules import FLEET, Places, RuleRates
 from lichen.decide.window import Activity, Floats, Rows, Table, Window
 
 Z80 = 1.2815515655446004  # half the width of an 80 % interval, in standard deviations
@@ -49,7 +51,7 @@ class Scored:
 
 class Decider(msgspec.Struct, frozen=True, dict=True):
     """Frozen: priors and rates for windows of `minutes`, calibration, head, and one arm (`groups.ARMS`). `settled`
-    gives the same with cuts and the unusual lane set on benign windows."""
+    gives the same with cuts and the unusual lane set on benign windows, `with_overlays` the same under answers."""
 
     priors: Priors
     calibration: Calibration
@@ -61,6 +63,7 @@ class Decider(msgspec.Struct, frozen=True, dict=True):
     benign_scores: tuple[float, ...] = ()  # unusual scores of calibration windows, ascending
     calibrated_here: bool = False
     models_claim: bool = True  # False without a baseline: models set only the unusual score
+    answers: tuple[Overlay, ...] = ()  # on classifiers; those on rules stand with the rates
 
     @classmethod
     def of(
@@ -71,8 +74,38 @@ class Decider(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def version(self) -> str:
-        """A hash of everything that decides, 12 hex digits."""
-        return hashlib.blake2b(msgspec.json.encode(self), digest_size=6).hexdigest()
+        """A hash of everything that decides, 12 hex digits; under answers, a "+" and a hash of those follow."""
+        bare = self.with_overlays(())
+        told = {name: getattr(bare, name) for name in self.__struct_fields__ if name != "answers"}
+        name = hashlib.blake2b(msgspec.json.encode(told), digest_size=6).hexdigest()
+        return name + overlays_mark((*self.rates.overlays, *self.answers))
+
+    def with_overlays(self, overlays: Iterable[Overlay]) -> Self:
+        """The same under exactly these answers, on rules, lists and classifiers; () is as if none had been given."""
+        given = tuple(overlays)
+        mine = tuple(overlay for overlay in given if is_of_classifier(overlay))
+        return self.changed(rates=self.rates.with_overlays(given), answers=mine)
+
+    def knowing(self, levels: Mapping[str, str]) -> Self:
+        """The same, of the same version, beside rules that came after the calibration: "rule id" -> level. Which rules
+        were in force, the rules detector's own version says."""
+        rates = self.rates.with_rules(levels)
+        if rates is self.rates:
+            return self
+        known = self.changed(rates=rates)
+        known.__dict__["version"] = self.version
+        return known
+
+    @cached_property
+    def answered(self) -> Answered:
+        """The answers on classifiers, to be looked up."""
+        return Answered.of(self.answers)
+
+    @property
+    def needs_places(self) -> bool:
+        """Whether it matters over which nodes a subject hangs: rates are pooled by namespace, or answered above one."""
+        nodes = {*self.rates.windows, *(o.node for o in self.rates.overlays), *self.answered.nodes}
+        return bool(nodes - {FLEET})
 
     @property
     def start(self) -> float:
@@ -144,6 +177,9 @@ class Decider(msgspec.Struct, frozen=True, dict=True):
         left out of what it is judged by."""
         weights = self.calibration.weights(table, calibrating)
         rule_weights = self.rates.weights(table, places, calibrating)
+        if self.answered:
+            means = means_of(self.calibration, table)
+            table, weights = self.answered.applied(table, weights, means, places)
         found = terms(table, weights, rule_weights).within(arm_named(self.arm))
         return self.scored(table, weights, rule_weights, found, calibrating, sensors)
 

@@ -41,7 +41,8 @@ class RuleRates(msgspec.Struct, frozen=True):
     """False rates of rules: a Beta from the level, moved by benign windows (fired or silent) and by answers in force.
 
     `levels`: "rule:<id>" -> level, of all rules; `can_fire`: those that can fire here; `windows`, `fired`: benign
-    windows and fired ones per node ("fleet" and namespaces); `overlays`: the answers in force, in their order.
+    windows and fired ones per node ("fleet" and namespaces); `overlays`: the answers in force, in their order;
+    `later`: rules that came after those windows were counted, of which they say nothing.
     Nothing derived is kept, so the same counts under the same answers give the same rates bit for bit.
     """
 
@@ -54,6 +55,7 @@ class RuleRates(msgspec.Struct, frozen=True):
     windows: dict[str, int] = {}
     fired: dict[str, dict[str, int]] = {}
     overlays: tuple[Overlay, ...] = ()
+    later: tuple[str, ...] = ()
 
     @classmethod
     def of_priors(cls, priors: Priors, levels: Mapping[str, str], can_fire: Collection[str] | None = None) -> RuleRates:
@@ -90,6 +92,20 @@ class RuleRates(msgspec.Struct, frozen=True):
         """The same counts under exactly these answers; () gives the rates as if none had ever been given."""
         mine = tuple(overlay for overlay in overlays if overlay.detector.startswith(("rule:", INDICATOR)))
         return msgspec.structs.replace(self, overlays=mine)
+
+    def with_rules(self, levels: Mapping[str, str]) -> RuleRates:
+        """The same with rules that are in force now but were not when the windows were counted: they weigh by their
+        level alone, and are taken to be able to fire."""
+        named = {_named(rule): level if level in self.level_rates else "medium" for rule, level in levels.items()}
+        later = {rule: level for rule, level in named.items() if rule not in self.levels}
+        if not later:
+            return self
+        return msgspec.structs.replace(
+            self,
+            levels=dict(sorted({**self.levels, **later}.items())),
+            can_fire=tuple(sorted({*self.can_fire, *later})),
+            later=tuple(sorted({*self.later, *later})),
+        )
 
     def taught(
         self,
@@ -177,7 +193,8 @@ class RuleRates(msgspec.Struct, frozen=True):
         rate, least = prior, 0.0
         for node in (FLEET, *path):
             answers = self._answers(detector, node)
-            n, fired = self.windows.get(node, 0), self.fired.get(node, {}).get(detector, 0)
+            n = 0 if self.later and detector in self.later else self.windows.get(node, 0)
+            fired = self.fired.get(node, {}).get(detector, 0)
             fired = max(0, fired - 1) if without_one else fired
             rate = (self.worth * rate + fired + answers) / (self.worth + n + answers)
             if node == FLEET:

@@ -88,6 +88,8 @@ class OpenWindow(msgspec.Struct):
             sample_event_ids=tuple(event_id for _, _, event_id in self.samples),
             techniques=best.techniques,
             others=tuple(reason.because for _, reason in ranked[1:CAUSES]),
+            others_nats=tuple((cause, reason.nats) for cause, reason in ranked[1:CAUSES]),
+            sample_times=tuple(time for _, time, _ in self.samples),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lichen.core.belief import Belief
 from lichen.core.entity import Subject
 from lichen.evaluate.replay import Replay
-from lichen.evaluate.session import Session
+from lichen.evaluate.session import Session, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,11 @@ def kind_weighed_share(found: Iterable[str], session: Session, in_reach_only: bo
     return float(np.mean(shares)) if shares else math.nan
 
 
-def sign_flip(ours: set[str], theirs: set[str], session: Session, rounds: int = 20_000, seed: int = 1) -> float:
-    """Two-sided p of the difference in steps found, signs flipped by kind (exact where there are ≤ 14 kinds)."""
+def sign_flip(ours: set[str], theirs: set[str], steps: Sequence[Step], rounds: int = 20_000, seed: int = 1) -> float:
+    """Two-sided p of the difference in steps found, signs flipped by kind (exact where there are ≤ 14 kinds). `steps`:
+    those of one session, or of several with the same kinds under the same names."""
     differences: dict[str, int] = {}
-    for step in session.steps:
+    for step in steps:
         differences[step.kind] = differences.get(step.kind, 0) + (step.id in ours) - (step.id in theirs)
     d = np.array([value for value in differences.values() if value], dtype=float)
     if not len(d):

@@ -14,7 +14,7 @@ from lichen.core.doors import Detector
 from lichen.core.errors import LichenError
 from lichen.core.evidence import cause_of
 from lichen.core.time import window_start
-from lichen.learn.rescore import Bench, Read, Rescored, differences, rescore
+from lichen.learn.rescore import Bench, Heard, Read, Rescored, differences, rescore
 
 MALICIOUS = "malicious"
 RULE_FAMILIES = ("rule:", "indicator:")  # they fire or are silent; their score says nothing
@@ -65,6 +65,7 @@ def credit(
     *,
     window_minutes: int,
     context_minutes: int,
+    heard: Heard | None = None,
 ) -> Credit:
     """Judge the alert's windows again on the bench of its pinned versions, and find who is to be taught what.
 
@@ -74,8 +75,15 @@ def credit(
     Raises LichenError if the events are not stored any more, or the pattern names no column or no event.
     """
     windows = [belief.window for belief in alert.beliefs]
-    minutes = {"window_minutes": window_minutes, "context_minutes": context_minutes}
-    again = rescore(alert.subject, windows, read, bench, **minutes)
+    again = rescore(
+        alert.subject,
+        windows,
+        read,
+        bench,
+        window_minutes=window_minutes,
+        context_minutes=context_minutes,
+        heard=heard,
+    )
     if not again.batches:
         raise LichenError(
             "the events of this alert are not stored",
@@ -95,7 +103,7 @@ def credit(
         raise LichenError(
             f"no event of this alert shows {dict(pattern)}", remedy="take the values from the alert's events"
         )
-    return Credit(alert, answer, tuple(shares), rows, again, bench, tuple(told))
+    return Credit(alert, answer, tuple(shares), rows, again, bench, (*bench.notes, *told))
 
 
 class _Scene:
@@ -128,18 +136,24 @@ class _Scene:
         in_ledger = any(line.detector == detector for belief in self.alert.beliefs for line in belief.ledger)
         if best is None:
             return Share(detector, answer == MALICIOUS, not in_ledger, 0.0, 0, (), "saw nothing to judge")
-        spoke = detector.startswith(RULE_FAMILIES) or best.score_nats > 0
+        spoke = detector.startswith(RULE_FAMILIES) or (best.score_nats > 0 and not self._was_quiet(detector))
         convinced = detector.startswith(RULE_FAMILIES) or best.score_nats >= UNCONVINCED_NATS
         wrong = {MALICIOUS: not convinced, "unsure": False}.get(answer, spoke)
         for_malice = [row for row in said if detector.startswith(RULE_FAMILIES) or row.score_nats > 0]
         causes = tuple(dict.fromkeys(row.cause for row in for_malice))
         return Share(detector, wrong, not in_ledger, best.score_nats, len(for_malice), causes, best.because)
 
+    def _was_quiet(self, detector: str) -> bool:
+        """Whether the ledger has the detector, and never for malice: other models, where those that judged are not kept
+        (no baseline), may say otherwise, and it is not to be taught for that."""
+        scores = [
+            line.score_nats for belief in self.alert.beliefs for line in belief.ledger if line.detector == detector
+        ]
+        return bool(scores) and max(scores) <= 0
+
     def confirmed(self) -> dict[int, Rows]:
         """The events that a person confirmed: those that the ledger's causes point at."""
-        lines = [
-            line for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0 or line.weight_nats > 0
-        ]
+        lines = [line for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0]
         ids = {event_id for line in lines for event_id in line.sample_event_ids}
         causes = {line.cause for line in lines if line.cause}
         found = {}
@@ -164,7 +178,7 @@ class _Scene:
         if scope == "alert":
             causes |= {line.cause for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0}
         elif share.detector in detectors:
-            causes |= self._spoken_for(detectors[share.detector])
+            causes |= self._spoken_for(detectors[share.detector]) | self._told(share.detector)
         return {number: self._of_causes(number, causes) for number in self.inside}
 
     def _of_causes(self, number: int, causes: set[str]) -> Rows:
@@ -176,17 +190,41 @@ class _Scene:
         batch, shown = self.again.batches[number], np.ones(len(self.again.batches[number]), dtype=bool)
         for name, value in pattern.items():
             if name not in batch.view.schema.names:
-                raise LichenError(f"{name!r} is no column of the view", remedy="see docs/events.md for the columns")
+                raise LichenError(
+                    f"{name!r} is no column of the view", remedy="`lichen source explain FILE` shows the columns"
+                )
             shown &= np.array([value == str(seen) for seen in batch.column(name).to_pylist()], dtype=bool)
         return np.intersect1d(np.flatnonzero(shown), self.inside[number])
+
+    def _told(self, detector: str) -> set[str]:
+        """The causes of loud events that a detector's own rows tell: one event of a cause may be quiet, and another
+        loud."""
+        rows = (row for row in self.again.evidence if row.detector == detector)
+        return {cause for row in rows for cause, nats in row.others_nats if nats > 0}
 
     def _spoken_for(self, detector: Detector) -> set[str]:
         """All causes of the windows for which a detector speaks, each asked by one event of it."""
         causes: set[str] = set()
         for number, batch in enumerate(self.again.batches):
             firsts = dict(zip(self.causes(number)[::-1], self.inside[number][::-1].tolist(), strict=True))
-            for cause, row in list(firsts.items())[-CAUSES_ASKED:]:
-                evidence, _, _ = detector.detect(batch.take(np.array([row])), {})
-                if any(one.subject == self.alert.subject and one.score_nats > 0 for one in evidence):
-                    causes.add(cause)
+            asked = dict(list(firsts.items())[-CAUSES_ASKED:])
+            if getattr(detector, "judges_alone", False):
+                causes |= self._loud(detector, batch, asked)
+                continue
+            causes |= {cause for cause, row in asked.items() if self._loud(detector, batch, {cause: row})}
         return causes
+
+    def _loud(self, detector: Detector, batch: Batch, asked: Mapping[str, int]) -> set[str]:
+        """Those of some causes (cause -> its event) for which a detector speaks. A row tells its loudest few causes:
+        they are taken out, and the rest is asked again, until none is left that is loud."""
+        left, loud = dict(asked), set[str]()
+        while left:
+            cut = batch.take(np.array(sorted(left.values())))
+            rows = [row for row in detector.detect(cut, {})[0] if row.subject == self.alert.subject]
+            told = [pair for row in rows for pair in ((row.cause, row.score_nats), *row.others_nats)]
+            fresh = {cause for cause, nats in told if nats > 0} & left.keys()
+            if not fresh:
+                break
+            loud |= fresh
+            left = {cause: row for cause, row in left.items() if cause not in fresh}
+        return loud

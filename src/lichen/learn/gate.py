@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
 from lichen.core.alert import Alert
-from lichen.core.belief import Belief
 from lichen.core.change import Change, Overlay
 from lichen.core.entity import Subject
+from lichen.core.errors import LichenError
 from lichen.core.time import DAY, day_of
 from lichen.core.verdict import Verdict
-from lichen.learn.consequence import Court
-from lichen.learn.rescore import Bench
+from lichen.learn.rescore import Bench, Crosses, Rescored
 
 BENIGN_CANARIES = 200
 
@@ -68,6 +68,29 @@ def _refused(who: str, changes: int) -> Bounded:
     return Bounded((), (f"{changes} changes today by or for {who}, which is the bound: nothing is changed",))
 
 
+def beyond_bounds(
+    verdict: Verdict,
+    earlier: Iterable[tuple[Verdict, Change]],
+    entity_of: Callable[[str], str],
+    bounds: Bounds = Bounds(),
+) -> LichenError | None:
+    """Why this verdict may change nothing more today, as an error with its limit and remedy; None where it may."""
+    today = [(v, c) for v, c in earlier if not c.undone and day_of(c.time) == day_of(verdict.time)]
+    entity = entity_of(verdict.alert)
+    for who, made, most in (
+        (verdict.by, sum(one.by == verdict.by for one, _ in today), bounds.changes_an_analyst_a_day),
+        (entity, sum(entity_of(one.alert) == entity for one, _ in today), bounds.changes_an_entity_a_day),
+    ):
+        if made >= most:
+            return LichenError(
+                f"{made} changes of models were made today by or for {who}",
+                place=f"alert {verdict.alert}",
+                limit=f"{most} a day: whoever takes over an account must not be able to teach the models anything",
+                remedy="answer unsure, undo a change of today (lichen model changes), or answer tomorrow",
+            )
+    return None
+
+
 def _cut(overlay: Overlay, bounds: Bounds, notes: list[str]) -> Overlay:
     kept = {}
     for name in ("values", "templates"):
@@ -94,10 +117,23 @@ class Canary(msgspec.Struct, frozen=True):
     attack: bool
 
 
+class Seen(Protocol):
+    """A window of a subject: a belief, or as little as its name."""
+
+    @property
+    def subject(self) -> Subject: ...
+    @property
+    def window(self) -> int: ...
+
+
 def canaries(
-    confirmed: Iterable[Alert], beliefs: Iterable[Belief], alerts: Iterable[Alert], now: int
+    confirmed: Iterable[Alert],
+    beliefs: Iterable[Seen],
+    alerts: Iterable[Alert],
+    now: int,
+    most: int = BENIGN_CANARIES,
 ) -> tuple[Canary, ...]:
-    """The frozen set: every confirmed attack, and of last week's windows without alert 200, chosen by hash (the same
+    """The frozen set: every confirmed attack, and of last week's windows without alert `most`, chosen by hash (the same
     ones whoever asks)."""
     attacks = [
         Canary(alert.uid, alert.subject, tuple(belief.window for belief in alert.beliefs), alert.lane, True)
@@ -109,7 +145,7 @@ def canaries(
         for belief in beliefs
         if now - 7 * DAY <= belief.window < now and (belief.subject, belief.window) not in under_alert
     ]
-    chosen = sorted(benign, key=lambda belief: _hash(belief.subject, belief.window))[:BENIGN_CANARIES]
+    chosen = sorted(benign, key=lambda belief: _hash(belief.subject, belief.window))[:most]
     quiet = [
         Canary(f"{belief.subject} {day_of(belief.window)}", belief.subject, (belief.window,), "malicious", False)
         for belief in chosen
@@ -119,6 +155,14 @@ def canaries(
 
 def _hash(subject: Subject, window: int) -> bytes:
     return hashlib.blake2b(f"{subject.kind}\0{subject.name}\0{window}".encode(), digest_size=8).digest()
+
+
+class Trying(Protocol):
+    """What judges a canary again: `learn.consequence.Court`, or one that reads each window once for many."""
+
+    @property
+    def crosses(self) -> Crosses: ...
+    def again(self, subject: Subject, windows: Iterable[int], bench: Bench) -> Rescored: ...
 
 
 class Passage(msgspec.Struct, frozen=True):
@@ -131,15 +175,24 @@ class Passage(msgspec.Struct, frozen=True):
     summary: str
 
 
-def check(known: Sequence[Canary], before: Bench, after: Bench, court: Court, false_allowed: int = 0) -> Passage:
+def check(
+    known: Sequence[Canary],
+    before: Bench,
+    after: Bench,
+    court: Trying,
+    false_allowed: int = 0,
+    court_after: Trying | None = None,
+) -> Passage:
     """Judge every canary before and after. Losing one confirmed attack, or more newly false windows than allowed, and
-    it does not pass; what did not pass is undone, which is exact."""
+    it does not pass; what did not pass is undone, which is exact. `court_after`: new models come with cuts of their
+    own. A canary is judged twice only where the first judgement leaves it open."""
+    new = court if court_after is None else court_after
     lost, false = [], []
     for canary in known:
-        then, now = (_crosses(canary, bench, court) for bench in (before, after))
-        if canary.attack and then and not now:
+        found = _crosses(canary, after, new)
+        if canary.attack and not found and _crosses(canary, before, court):
             lost.append(canary.name)
-        if not canary.attack and now and not then:
+        if not canary.attack and found and not _crosses(canary, before, court):
             false.append(canary.name)
     passed = not lost and len(false) <= false_allowed
     attacks = sum(canary.attack for canary in known)
@@ -148,7 +201,7 @@ def check(known: Sequence[Canary], before: Bench, after: Bench, court: Court, fa
     return Passage(passed, tuple(lost), tuple(false), said if passed else f"rolled back: {said}")
 
 
-def _crosses(canary: Canary, bench: Bench, court: Court) -> bool:
+def _crosses(canary: Canary, bench: Bench, court: Trying) -> bool:
     again = court.again(canary.subject, canary.windows, bench)
     return any(court.crosses(belief, canary.lane) for belief in again.beliefs)
 

@@ -9,9 +9,11 @@ import msgspec
 from lichen.core.batch import Batch
 from lichen.core.change import Overlay
 from lichen.core.entity import Subject
+from lichen.core.evidence import cause_of
+from lichen.core.places import LEVELS, PLACE_COLUMNS, USERS, places_in
 from lichen.learn.credit import MALICIOUS, RULE_FAMILIES, Credit, Share
 
-FLEET, USERS = "fleet", "users"
+FLEET, CLASSIFIERS = "fleet", "classifier."
 
 Members = Callable[[str], int]
 """How many subjects a node holds."""
@@ -21,21 +23,11 @@ def nodes_of(subject: Subject, batches: Sequence[Batch]) -> tuple[str, ...]:
     """The nodes that hold a subject, innermost first: itself, its image, its group, the fleet; a user among users."""
     if subject.kind == "user":
         return subject.name, USERS, FLEET
-    nodes = [subject.name]
-    for level in ("image", "group"):
-        name = _newest(batches, subject, f"subject.{level}")
-        nodes += [f"{level} {name}"] if name else []
-    return (*nodes, FLEET)
-
-
-def _newest(batches: Sequence[Batch], subject: Subject, column: str) -> str | None:
-    """The last value of a column among the subject's own events."""
+    place: dict[str, str] = {}
     for batch in reversed(batches):
-        owners, values = batch.column(f"subject.{subject.kind}").to_pylist(), batch.column(column).to_pylist()
-        for owner, value in zip(reversed(owners), reversed(values), strict=True):
-            if owner == subject.name and value:
-                return str(value)
-    return None
+        if len(place) < len(LEVELS):
+            place = {**places_in({name: batch.column(name) for name in PLACE_COLUMNS}).get(subject, {}), **place}
+    return subject.name, *(f"{level} {place[level]}" for level in reversed(LEVELS) if level in place), FLEET
 
 
 def node_of_scope(scope: str, nodes: Sequence[str]) -> str:
@@ -52,8 +44,9 @@ def overlays_of(
 ) -> tuple[Overlay, ...]:
     """What the answer lays over the responsible detectors, in order of name; nothing for unsure.
 
-    benign-expected: a side mixture, or a raised P(fire | benign), at the scope's node only. detector-wrong: there, and
-    shared out upward: a node of n subjects gets an n-th. malicious: the malicious side, at the scope's node only.
+    benign-expected: a side mixture, a raised P(fire | benign), or a classifier's causes called benign, at the scope's
+    node only. detector-wrong: there, and shared out upward: a node of n subjects gets an n-th. malicious: the malicious
+    side, at the scope's node only; no answer weakens a classifier for it.
     """
     home = node_of_scope(scope, nodes)
     side = "benign"
@@ -75,7 +68,11 @@ def _laid(credit: Credit, share: Share, node: str, side: str, epsilon: float, pa
     if teach is None:  # rules, lists and classifiers: what they say is worth less at this node
         if side != "benign" or not credit.rows.get(share.detector):
             return []
-        return [Overlay(share.detector, node, benign_fired=max(1, share.windows) * part, epsilon=epsilon * part)]
+        fired = max(1, share.windows) * part
+        if not share.detector.startswith(CLASSIFIERS):
+            return [Overlay(share.detector, node, benign_fired=fired, epsilon=epsilon * part)]
+        heard = _heard(credit, share.detector)
+        return [Overlay(share.detector, node, heard, benign_fired=fired, epsilon=epsilon * part)] if heard else []
     made = [
         teach(credit.again.batches[number], rows, node, side=side, epsilon=epsilon * part)
         for number, rows in credit.rows.get(share.detector, {}).items()
@@ -83,6 +80,22 @@ def _laid(credit: Credit, share: Share, node: str, side: str, epsilon: float, pa
     # a family without that side (rates have no malicious one) has nothing to be taught
     told = [overlay for overlay in made if overlay.side == side and (overlay.values or overlay.templates)]
     return [_joined(told)] if told else []
+
+
+def _heard(credit: Credit, classifier: str) -> dict[str, float]:
+    """The causes that the answer is about, each with the most (nats) that a classifier made of it in one window."""
+    meant = {
+        cause
+        for number, rows in credit.rows[classifier].items()
+        for cause in cause_of(credit.again.batches[number], rows.tolist())
+    }
+    heard: dict[str, float] = {}
+    for row in credit.again.evidence:
+        if row.detector == classifier:
+            for cause, nats in ((row.cause, row.score_nats), *row.others_nats):
+                if cause in meant and nats > 0:
+                    heard[cause] = max(nats, heard.get(cause, 0.0))
+    return heard
 
 
 def _joined(overlays: Sequence[Overlay]) -> Overlay:
@@ -96,12 +109,18 @@ def _joined(overlays: Sequence[Overlay]) -> Overlay:
     return msgspec.structs.replace(overlays[0], values=values, templates=templates)
 
 
-def in_words(overlay: Overlay) -> str:
-    """What an overlay does, for people."""
+def in_words(overlay: Overlay, title: str = "") -> str:
+    """What an overlay does, for people. `title`: what the detector is called, where its name says nothing (a rule)."""
     if not overlay.values:
-        sort = "firing" if overlay.detector.startswith(RULE_FAMILIES) else "speaking"
-        return f"{overlay.detector} {sort} on {overlay.node} counts less"
+        rule = overlay.detector.startswith(RULE_FAMILIES)
+        name = f"“{title}”" if rule and title else overlay.detector
+        return f"{name} {'firing' if rule else 'speaking'} on {overlay.node} counts less"
     told = list(overlay.values)[:3]
+    if overlay.detector.startswith(CLASSIFIERS):
+        told = sorted(overlay.values, key=lambda cause: -overlay.values[cause])[:3]
+        more = f" and {len(overlay.values) - len(told)} more" if len(overlay.values) > len(told) else ""
+        worth = "for nothing" if overlay.benign_fired >= 1 else "less"
+        return f"{', '.join(told)}{more} looking like an attack counts {worth} on {overlay.node}, unless louder"
     more = f" and {len(overlay.values) - len(told)} more" if len(overlay.values) > len(told) else ""
     becomes = "becomes expected on" if overlay.side == "benign" else "is learned as an attack's on"
     return f"{', '.join(told)}{more} {becomes} {overlay.node}"

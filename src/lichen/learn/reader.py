@@ -2,8 +2,9 @@
 
 Learning is reading again. A piece of the lake is due once its newest event is older than the quarantine; of a due
 piece, events are left out that touch a subject with an open or malicious alert near their time, that come from a
-degraded sensor, or whose clock runs ahead of ours. How far it has read is kept a stream, together with the model
-versions that came of it (store.models), so that a learner killed at any point learns nothing twice.
+degraded sensor or a window believed too likely an attack's, or whose clock runs ahead of ours. How far it has read is
+kept a stream, together with the model versions that came of it (store.models), so that a learner killed at any point
+learns nothing twice.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from lichen.core.alert import Alert
 from lichen.core.batch import Batch, Stream
+from lichen.core.entity import Subject
 from lichen.core.ocsf import SUBJECT_KINDS
 from lichen.core.time import DAY, MICROSECONDS, window_start
 
@@ -66,12 +68,14 @@ def lessons(
     quarantine_hours: float,
     hold: Hold,
     degraded: Callable[[Stream, int], bool] = lambda stream, time: False,
+    suspect: Hold | None = None,
     about: int = 50_000,
 ) -> Iterator[Lesson]:
     """Lessons from the committed `pieces` (in order of delivery) beyond the place `read` (stream -> delivery).
 
     `now` is µs UTC: the wall clock, or the newest event where old recordings are read. A stream stops at its first
-    delivery that is not due, so that nothing is passed over. `about` is how many events a lesson holds, more or less.
+    delivery that is not due, so that nothing is passed over. `suspect`: events of windows that were believed too likely
+    an attack's, alert or not. `about` is how many events a lesson holds, more or less.
     """
     due_before = now - int(quarantine_hours * HOUR)
     place = dict(read)
@@ -83,7 +87,7 @@ def lessons(
             if fetched is None:
                 break
             for batch in fetched:
-                kept, reasons = _may_teach(batch, now, hold, degraded)
+                kept, reasons = _may_teach(batch, now, hold, degraded, suspect)
                 batches += [kept] if len(kept) else []
                 for reason, count in reasons.items():
                     left_out[reason] = left_out.get(reason, 0) + count
@@ -117,15 +121,17 @@ def _due(parts: Sequence[Piece], fetch: Callable[[Piece], Batch], before: int, n
 
 
 def _may_teach(
-    batch: Batch, now: int, hold: Hold, degraded: Callable[[Stream, int], bool]
+    batch: Batch, now: int, hold: Hold, degraded: Callable[[Stream, int], bool], suspect: Hold | None
 ) -> tuple[Batch, dict[str, int]]:
     times = batch.times()
     ahead = times > now + CLOCK_AHEAD
     held = hold(batch) & ~ahead
+    doubted = np.zeros(len(batch), dtype=bool) if suspect is None else suspect(batch) & ~ahead & ~held
     hours, of = np.unique(times // HOUR, return_inverse=True)
-    poor = np.array([degraded(batch.stream, int(hour) * HOUR) for hour in hours], dtype=bool)[of] & ~ahead & ~held
-    reasons = {"clock ahead": ahead, "subject under alert": held, "sensor degraded": poor}
-    taught = np.flatnonzero(~(ahead | held | poor))
+    poor = np.array([degraded(batch.stream, int(hour) * HOUR) for hour in hours], dtype=bool)[of]
+    poor &= ~(ahead | held | doubted)
+    reasons = {"clock ahead": ahead, "subject under alert": held, "window in doubt": doubted, "sensor degraded": poor}
+    taught = np.flatnonzero(~(ahead | held | doubted | poor))
     cut = batch if len(taught) == len(batch) else batch.take(taught)
     return cut, {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
 
@@ -151,6 +157,26 @@ def holding(alerts: Iterable[Alert], *, quarantine_hours: float, window_minutes:
             for code, name in enumerate(coded.dictionary.to_pylist()):
                 for first, until in spans.get((kind, name), ()):
                     held |= (codes == code) & (times >= first) & (times < (until if until is not None else np.inf))
+        return held
+
+    return hold
+
+
+def suspecting(windows: Iterable[tuple[Subject, int]], *, window_minutes: int) -> Hold:
+    """Hold back the events of these windows, and of no other: those in which P(attack) was not small enough."""
+    starts: dict[tuple[str, str], list[int]] = {}
+    for subject, window in windows:
+        starts.setdefault((subject.kind, subject.name), []).append(window)
+
+    def hold(batch: Batch) -> Mask:
+        held = np.zeros(len(batch), dtype=bool)
+        within = window_start(batch.times(), window_minutes)
+        for kind in SUBJECT_KINDS if starts else ():
+            coded = batch.column(f"subject.{kind}").dictionary_encode()
+            codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            for code, name in enumerate(coded.dictionary.to_pylist()):
+                if (kind, name) in starts:
+                    held |= (codes == code) & np.isin(within, starts[kind, name])
         return held
 
     return hold

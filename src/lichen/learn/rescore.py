@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from lichen.core.alert import Alert
@@ -41,6 +43,7 @@ class Bench:
 
     detectors: Mapping[str, Detector]
     believe: Believe
+    notes: tuple[str, ...] = ()  # pinned versions that are not kept any more, in words
 
 
 Judging = Callable[[Mapping[str, str], Sequence[Overlay] | None], Bench]
@@ -60,21 +63,65 @@ class Rescored:
         return next((belief for belief in self.beliefs if belief.window == window), None)
 
 
+RUNS_HEARD = 64  # runs of windows whose events and evidence stay in hand
+Run = tuple[Subject, int, int]  # whose windows, the first and the last
+
+
+@dataclass(slots=True)
+class Heard:
+    """What was read and said in one sitting. The same events are read once, and a detector that several benches share
+    (no answer between them touches it) is asked once."""
+
+    runs: OrderedDict[Run, tuple[list[Batch], dict[int, tuple[Detector, list[Evidence]]]]] = field(
+        default_factory=OrderedDict
+    )
+
+    def batches(self, run: Run, read: Callable[[], list[Batch]]) -> list[Batch]:
+        """The events of a run of windows."""
+        if run not in self.runs:
+            self.runs[run] = read(), {}
+            while len(self.runs) > RUNS_HEARD:
+                self.runs.popitem(last=False)
+        return self.runs[run][0]
+
+    def said(self, run: Run, detector: Detector) -> list[Evidence]:
+        """What a detector says of a run whose events are in hand."""
+        batches, known = self.runs[run]
+        if id(detector) not in known:
+            known[id(detector)] = detector, judge(batches, {detector.name: detector})
+        return known[id(detector)][1]
+
+
 def rescore(
-    subject: Subject, windows: Iterable[int], read: Read, bench: Bench, *, window_minutes: int, context_minutes: int
+    subject: Subject,
+    windows: Iterable[int],
+    read: Read,
+    bench: Bench,
+    *,
+    window_minutes: int,
+    context_minutes: int,
+    heard: Heard | None = None,
+    known: Mapping[str, Sequence[Evidence]] | None = None,
 ) -> Rescored:
     """Judge a subject's windows again from its stored events, read from `context_minutes` before each run of windows
     (further back where a sequence needs it), so that all find the same context. Every detector is asked, those that
-    were silent too."""
+    were silent too, but those of whom it is `known` what they say (by name). `heard`: what this sitting has read and
+    heard already."""
+    sitting = Heard() if heard is None else heard
     length = window_minutes * 60 * MICROSECONDS
     wanted = set(windows)
     evidence: list[Evidence] = []
     read_now: list[Batch] = []
     for first, last in _runs(sorted(wanted), length):
-        batches = _with_context(subject, first, last + length, read, context_minutes)
+        run, until = (subject, first, last), last + length
+        batches = sitting.batches(run, partial(_with_context, subject, first, until, read, context_minutes))
         read_now += batches
-        rows = judge(batches, bench.detectors)
-        evidence += [row for row in rows if row.subject == subject and row.window in wanted]
+        rows = [
+            row
+            for name, detector in bench.detectors.items()
+            for row in ((known or {})[name] if name in (known or {}) else sitting.said(run, detector))
+        ]
+        evidence += [row for row in rows if row.subject == subject and first <= row.window <= last]
     beliefs = [one for one in bench.believe(evidence) if one.subject == subject and one.window in wanted]
     return Rescored(tuple(evidence), tuple(beliefs), tuple(read_now))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
-from lichen.assemble import Models, Platform
+from lichen.assemble import Platform
 from lichen.core.alert import Alert
 from lichen.core.batch import Batch
 from lichen.core.belief import Belief
@@ -20,23 +19,24 @@ from lichen.core.change import Change, Overlay
 from lichen.core.desk import Beside, Consequence, Health
 from lichen.core.entity import Subject
 from lichen.core.errors import LichenError
-from lichen.core.evidence import Evidence
 from lichen.core.signature import Signature
+from lichen.core.time import to_text
 from lichen.core.verdict import Verdict, answer_named
-from lichen.decide.policy import Cuts
 from lichen.decide.priors import MINUTES_A_DAY
 from lichen.detect.rules import RulesDetector, RuleSet
 from lichen.detect.rules.sigma_compile import compile_file
-from lichen.learn.consequence import Court, consequence
-from lichen.learn.credit import Credit, credit
-from lichen.learn.overlay import nodes_of, overlays_of
-from lichen.learn.rescore import Bench
-from lichen.run import within
+from lichen.learn.consequence import consequence, let_in
+from lichen.learn.gate import within_bounds
+from lichen.learn.overlay import FLEET, nodes_of, overlays_of
+from lichen.run.admission import admitted
+from lichen.run.health import health_of
+from lichen.run.hearing import Hearing
 from lichen.share.fields import grounds_of
 from lichen.share.synthesise import synthesise
 
 MONTH = 30 * MINUTES_A_DAY * 60_000_000  # µs
 CONFIRMED = "malicious"
+EPSILON = 0.05  # of one answer (docs/learning.md)
 
 
 def now_us() -> int:
@@ -44,13 +44,23 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+PASSED_ASKED = 200  # windows that are judged again when a change is undone, the newest first
+
+
 class StoreDesk:
     """`core.desk.Desk` on a platform. Answers come into force at once, for everything judged from then on."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform, self.store = platform, platform.store
-        self._of: Subject | None = None
-        self._without: Mapping[str, Any] = {}
+        self._hearing = Hearing(platform)
+        self._foretold: tuple[Any, tuple[tuple[Overlay, ...], Consequence]] | None = None
+
+    @property
+    def hearing(self) -> Hearing:
+        """Judging again, on the platform as it is now."""
+        if self._hearing.platform is not self.platform:
+            self._hearing = Hearing(self.platform)
+        return self._hearing
 
     # seeing
 
@@ -85,50 +95,30 @@ class StoreDesk:
         return told
 
     def health(self) -> Health:
-        kept = self.store.records
-        counts = kept.counts()
-        sources: dict[str, tuple[int, int]] = {}
-        places = {stream: position.place for stream, position in kept.positions().items()}
-        for part in kept.parts():
-            place = places.get(part.stream, part.stream)
-            last, events = sources.get(place, (0, 0))
-            sources[place] = (max(last, part.last_time), events + part.rows)
-        listed = tuple((place, last, events) for place, (last, events) in sorted(sources.items()))
-        return Health(listed, (), counts["dead_letter"], 0, 0, 0, counts["events"])
+        return health_of(self.platform)
 
     # answering
 
     def consequence(self, uid: str, answer: str, scope: str, pattern: Mapping[str, str]) -> Consequence:
-        alert = self.alert(uid)
-        found = self._credit(alert, answer_named(answer), scope, pattern)
-        overlays = self._overlays(found, scope)
-        recent = self.store.records.alerts(status="open", since=min(now_us() - MONTH, alert.first_time))
-        return consequence(
-            found,
-            scope,
-            overlays,
-            judging=partial(self._judging, alert.subject),
-            in_force=self.store.answers.overlays(),
-            court=self._court(),
-            recent=recent,
-            confirmed=[one for one in self.store.records.alerts(status=CONFIRMED) if one.uid != uid],
-        )
+        return self._weighed(self.alert(uid), answer_named(answer), scope, pattern)[1]
 
     def answer(
         self, uid: str, answer: str, scope: str, by: str, pattern: Mapping[str, str], note: str = ""
     ) -> tuple[Verdict, Change | None]:
-        alert, name = self.alert(uid), answer_named(answer)
-        found = self._credit(alert, name, scope, pattern)
-        overlays = self._overlays(found, scope)
-        summary = self.consequence(uid, name, scope, pattern).summary
+        name = answer_named(answer)
+        overlays, told = self._weighed(self.alert(uid), name, scope, pattern)
         verdict = Verdict(0, uid, name, scope, by, now_us(), dict(pattern), note)
-        return self.store.answers.answer(verdict, overlays, summary)
+        admit = admitted(self.store, verdict, overlays, told.hidden)
+        return self.store.answers.answer(verdict, admit, told.summary)
 
     def changes(self) -> Sequence[Change]:
         return self.store.answers.changes()
 
-    def undo(self, change: int) -> Change:
-        return self.store.answers.undo(change, "person", now_us())
+    def undo(self, change: int) -> tuple[Change, tuple[Belief, ...]]:
+        found = next((each for each in self.changes() if each.id == change), None)
+        passed = () if found is None or found.undone else self._let_pass(found)
+        told = ", ".join(f"{belief.subject} at {to_text(belief.window)}" for belief in passed)
+        return self.store.answers.undo(change, "person", now_us(), told and f"it let pass {told}"), passed
 
     # signatures
 
@@ -140,17 +130,19 @@ class StoreDesk:
                 place=f"alert {uid}",
                 remedy=f"lichen alert verdict {uid} malicious",
             )
-        found = self._credit(alert, CONFIRMED, "alert", {})
+        found = self.hearing.credit(alert, CONFIRMED, "alert", {})
         ids = {i for belief in alert.beliefs for line in belief.ledger for i in line.sample_event_ids if line.nats > 0}
-        confirmed = []
+        confirmed, beside = [], []
         for batch in found.again.batches:
-            rows = [row for row, name in enumerate(batch.event_ids(range(len(batch)))) if name in ids]
-            confirmed.append((batch, np.array(rows, dtype=np.int64)))
+            chosen = np.array([name in ids for name in batch.event_ids(range(len(batch)))], dtype=bool)
+            confirmed.append((batch, np.flatnonzero(chosen)))
+            beside.append(batch.take(np.flatnonzero(~chosen)))
         benign = list(self._benign())
         (best, *_) = synthesise(
             alert,
             confirmed,
             grounds_of(benign),
+            beside=grounds_of(beside),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
             count=lambda sigma: hits_of(sigma, benign, self.platform.settings.window_minutes),
         )
@@ -184,74 +176,64 @@ class StoreDesk:
             if kept.any():
                 yield batch.take(np.flatnonzero(kept))
 
-    def _credit(self, alert: Alert, answer: str, scope: str, pattern: Mapping[str, str]) -> Credit:
-        settings = self.platform.settings
-        return credit(
-            alert,
-            answer,
-            scope,
-            pattern,
-            self._read,
-            self._judging(alert.subject, alert.versions, None),
-            window_minutes=settings.window_minutes,
-            context_minutes=settings.context_minutes,
+    def _let_pass(self, change: Change) -> tuple[Belief, ...]:
+        """The windows from its alert's on, the newest PASSED_ASKED, that cross the cut once a change is left out and do
+        not with it. Without a baseline there is no cut that was fixed before: none."""
+        if not self.hearing.baseline:
+            return ()
+        verdict = next(each for each in self.store.answers.verdicts() if each.id == change.verdict)
+        alert = self.alert(verdict.alert)
+        detectors = {overlay.detector for overlay in change.overlays}
+        since = [
+            belief
+            for belief in self.store.records.beliefs(since=min(belief.window for belief in alert.beliefs))
+            if any(line.detector in detectors for line in belief.ledger)
+        ]
+        return let_in(
+            change,
+            sorted(since, key=lambda belief: -belief.window)[:PASSED_ASKED],
+            judging=self.hearing.judging(alert.subject),
+            in_force=self.store.answers.overlays(but=change.id),
+            court=self.hearing.court(),
+            lane=alert.lane,
+            node_holds=self._holds,
         )
 
-    def _overlays(self, found: Credit, scope: str) -> tuple[Overlay, ...]:
-        nodes = nodes_of(found.alert.subject, found.again.batches)
-        laid = overlays_of(found, scope, nodes, self._members, 0.05)
-        # decide reads answers on profiles and on rules; what it would not read is not promised
-        return tuple(overlay for overlay in laid if not overlay.detector.startswith("classifier."))
+    def _holds(self, node: str, subject: Subject) -> bool:
+        return node in (subject.name, FLEET) or node in self.platform.places.of(subject)
+
+    def _weighed(
+        self, alert: Alert, answer: str, scope: str, pattern: Mapping[str, str]
+    ) -> tuple[tuple[Overlay, ...], Consequence]:
+        """What an answer would lay, and what that would do. What was just shown is not worked out a second time when it
+        is given, unless anything has changed since."""
+        in_force, hearing = self.store.answers.overlays(), self.hearing
+        key = (alert, answer, scope, dict(pattern), in_force, hearing, self.store.records.counts())
+        if self._foretold is not None and self._foretold[0] == key:
+            return self._foretold[1]
+        court = hearing.court()
+        found = hearing.credit(alert, answer, scope, pattern, court)
+        nodes = nodes_of(alert.subject, found.again.batches)
+        laid = overlays_of(found, scope, nodes, self._members, EPSILON)
+        verdict = Verdict(0, alert.uid, answer, scope, "", now_us(), dict(pattern))
+        overlays = within_bounds(verdict, laid, (), str).overlays  # what one label may teach is what is foretold
+        recent = self.store.records.alerts(status="open", since=min(now_us() - MONTH, alert.first_time))
+        foretold = consequence(
+            found,
+            scope,
+            overlays,
+            judging=hearing.judging(alert.subject),
+            in_force=in_force,
+            court=court,
+            recent=recent,
+            confirmed=[one for one in self.store.records.alerts(status=CONFIRMED) if one.uid != alert.uid],
+        )
+        self._foretold = key, (overlays, foretold)
+        return overlays, foretold
 
     def _members(self, node: str) -> int:
         subjects = {row.subject for row in self.store.records.census(detector="activity")}
         return len(subjects) if " " in node or node in {"fleet", "users"} else 1
-
-    def _judging(self, subject: Subject, versions: Mapping[str, str], overlays: Sequence[Overlay] | None) -> Bench:
-        """The bench under the given answers; the models are those in force (a version that was swept away cannot judge
-        again, and the credit says where its ledger differs). Without a baseline: models that learned all but this
-        subject, and a comparison within the store."""
-        laid = self.store.answers.overlays() if overlays is None else tuple(overlays)
-        bare = self.platform.models
-        if bare.decider is None:
-            bare = Models(self._others(subject), bare.classifier, None)
-        models = bare.under(laid)
-        detectors = {detector.name: detector for detector in self.platform.detectors(models)}
-
-        def believe(evidence: Sequence[Evidence]) -> Sequence[Belief]:
-            windows = {(row.subject, row.window) for row in evidence}
-            if models.decider is not None:
-                return models.decider.beliefs(evidence, self._activity(windows))
-            kept = [row for row in self.store.records.evidence() if (row.subject, row.window) not in windows]
-            found = within.compare(self.platform, [*evidence, *kept], laid)
-            return [belief for belief in found.beliefs if (belief.subject, belief.window) in windows]
-
-        return Bench(detectors, believe)
-
-    def _others(self, subject: Subject) -> Mapping[str, Any]:
-        """Profiles of everything but one subject; the last one asked for stays in hand."""
-        if self._of != subject:
-            self._of, self._without = subject, within.profiles_without(self.platform, subject)
-        return self._without
-
-    def _activity(self, windows: Iterable[tuple[Subject, int]]) -> dict[tuple[Subject, int], int]:
-        counted: dict[tuple[Subject, int], int] = {}
-        for subject, window in windows:
-            rows = self.store.records.census(window, window + 1, subject, "activity")
-            counted[subject, window] = sum(row.seen for row in rows)
-        return counted
-
-    def _read(self, subject: Subject, since: int, until: int) -> Iterable[Batch]:
-        return self.store.lake.batches(since=since, until=until, subject=subject)
-
-    def _court(self) -> Court:
-        settings = self.platform.settings
-        return Court(self._read, self._crosses, settings.window_minutes, settings.context_minutes)
-
-    def _crosses(self, belief: Belief, lane: str) -> bool:
-        settings, decider = self.platform.settings, self.platform.models.decider
-        cuts = None if decider is None else decider.cuts
-        return (cuts or Cuts.of((), settings.unusual_a_day, settings.window_minutes)).crosses(belief, lane)
 
 
 def hits_of(sigma: str, batches: Iterable[Batch], minutes: int) -> int:

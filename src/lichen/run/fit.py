@@ -17,9 +17,10 @@ from lichen.decide.rules import RuleRates
 from lichen.detect.classifiers.linear import BehaviourClassifier, LinearModel
 from lichen.detect.classifiers.train import Examples, fit
 from lichen.detect.rules import RulesDetector
+from lichen.detect.rules.reach import Seen, with_seen
 from lichen.evaluate.replay import Replay, replay
 from lichen.run.public_sets import LIKE, SETS
-from lichen.run.recorded import MINUTES, Models, Recorded, examples_of, learn_attacks, learn_benign, merged
+from lichen.run.recorded import MINUTES, Models, Recorded, examples_of, learn_attacks, learn_benign, may_teach, merged
 
 Window = tuple[Subject, int]
 Say = Callable[[str], None]
@@ -99,6 +100,14 @@ def own_kinds(result: Replay, attacked: Recorded) -> dict[Window, set[str]]:
     }
 
 
+def able_on(rules: RulesDetector, recorded: Recorded) -> tuple[str, ...]:
+    """Ids of the rules that can fire on what a session's sensors offer."""
+    seen: Seen = {}
+    for batch in recorded.batches:
+        seen = with_seen(seen, batch)
+    return rules.able({"seen": seen})
+
+
 def fit_judges(
     learned: Learned,
     calibrate_on: Recorded,
@@ -111,13 +120,14 @@ def fit_judges(
 
     Calibration, rule rates and cuts come from `calibrate_on` alone, heads from `attacked` out of fold by kind.
     """
+    for each in (calibrate_on, attacked):
+        may_teach(each)
     say("learning all kinds")
     profiles, classifier = detectors_without(learned, None, rules)
     detectors: list[Detector] = [rules, *profiles.values(), classifier]
     benign, activity = counting(replay(calibrate_on.batches, detectors, calibrate_on.session, MINUTES), calibrate_on)
     priors = assemble.priors_of().at(MINUTES)
-    levels = {rule.id: rule.level for rule in rules.rules.rules if rule.stage == "stable"}
-    rates = RuleRates.of_priors(priors, levels).counted(benign, activity)
+    rates = RuleRates.of_priors(priors, rules.rules.levels, able_on(rules, calibrate_on)).counted(benign, activity)
     base = Decider.of(priors, Calibration.fit(benign, activity), rates, MINUTES)
     whole = replay(attacked.batches, detectors, attacked.session, MINUTES)
     folded = out_of_fold(learned, attacked, rules, whole, say)

@@ -8,7 +8,7 @@ windows of the same subject taught them. Merging is exact, so eight small models
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -24,34 +24,40 @@ PARTS, BLOCK = 8, 13
 Models = Mapping[str, Any]
 
 
-def evidence(batches: Sequence[Batch], empty: Models, overlays: Sequence[Overlay], minutes: int) -> list[Evidence]:
-    """Evidence of every profile on every window, each by models that never saw it nor its neighbours."""
-    places = [_place(batch, minutes) for batch in batches]
+def evidence(
+    again: Callable[[], Iterable[Batch]], empty: Models, overlays: Sequence[Overlay], minutes: int
+) -> list[Evidence]:
+    """Evidence of every profile on every window, each by models that never saw it nor its neighbours. `again` gives
+    all batches, and is asked twice: what is held grows with windows and distinct values, not with events."""
     apart: list[dict[str, Any]] = [dict(empty) for _ in range(PARTS)]
-    for batch, (part, _) in zip(batches, places, strict=True):
+    for batch in again():
+        part, _ = _place(batch, minutes)
         for number in np.unique(part).tolist():
             rows = np.flatnonzero(part == number)
             for name, profile in apart[number].items():
                 apart[number][name] = profile.learn(batch.take(rows))
-    found: list[Evidence] = []
-    for number in range(PARTS):
-        out = {number, (number + 1) % PARTS}
-        kept = [models for place, models in enumerate(apart) if place not in out]
-        for name, profile in empty.items():
-            whole = reduce(lambda a, b: a.merge(b), (models[name] for models in kept), profile)
-            found += _judged(batches, places, number, whole.with_overlays(overlays))
-    return found
-
-
-def _judged(batches: Iterable[Batch], places: Iterable[Any], number: int, detector: Any) -> list[Evidence]:
+    mixtures = [_mixture(apart, number, empty, overlays) for number in range(PARTS)]
+    del apart
     latest: dict[Any, Evidence] = {}
-    memory: Any = {}
-    for batch, (_, judge) in zip(batches, places, strict=True):
-        rows = np.flatnonzero(judge == number)
-        if len(rows):
-            evidence, _, memory = detector.detect(batch.take(rows), memory)
-            latest.update((row.key, row) for row in evidence)
+    memories: dict[tuple[int, str], Any] = {}
+    for batch in again():
+        _, judge = _place(batch, minutes)
+        for number in np.unique(judge).tolist():
+            rows = np.flatnonzero(judge == number)
+            for name, detector in mixtures[number].items():
+                found, _, after = detector.detect(batch.take(rows), memories.get((number, name), {}))
+                memories[number, name] = after
+                latest.update(((number, row.key), row) for row in found)
     return list(latest.values())
+
+
+def _mixture(apart: Sequence[Models], number: int, empty: Models, overlays: Sequence[Overlay]) -> dict[str, Any]:
+    """All parts but `number` and the one after it, merged, under the answers in force."""
+    kept = [models for place, models in enumerate(apart) if place not in {number, (number + 1) % PARTS}]
+    return {
+        name: reduce(lambda a, b: a.merge(b), (models[name] for models in kept), profile).with_overlays(overlays)
+        for name, profile in empty.items()
+    }
 
 
 def _place(batch: Batch, minutes: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

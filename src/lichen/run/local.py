@@ -20,7 +20,9 @@ from lichen.store.store import Store
 Window = tuple[Subject, int]
 Believe = Callable[[Iterable[Evidence], Mapping[Window, int]], Sequence[Belief]]
 """Beliefs of the windows that the evidence and the activity (own events a window) are about."""
-Admit = Callable[[Sequence[Belief]], Sequence[Alert]]
+EvidenceOf = Callable[[Iterable[Window]], Sequence[Evidence]]
+"""All evidence of some windows, whoever kept it."""
+Admit = Callable[[Sequence[Belief], EvidenceOf], Sequence[Alert]]
 """Alerts of the beliefs that cross a lane's cut, whole days at a time."""
 
 HOUR = 3_600_000_000  # µs
@@ -66,14 +68,21 @@ class Pipeline:
     """Detectors in a row, what is believed of their evidence, and (if there is a store) everything kept with the
     position it belongs to.
 
-    `believe` and `admit` are None where nothing was calibrated here yet: evidence is kept all the same.
+    `believe` and `admit` give nothing where nothing was calibrated here yet: evidence is kept all the same. `see` is
+    shown every batch before it is believed.
     """
 
     def __init__(
-        self, detectors: Sequence[Detector], minutes: int, store: Store | None, believe: Believe, admit: Admit
+        self,
+        detectors: Sequence[Detector],
+        minutes: int,
+        store: Store | None,
+        believe: Believe,
+        admit: Admit,
+        see: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         self.detectors, self.minutes, self.store = tuple(detectors), minutes, store
-        self.believe, self.admit = believe, admit
+        self.believe, self.admit, self.see = believe, admit, see
         self.open = OpenWindows()
         self.newest = 0
         self.events = 0
@@ -85,6 +94,10 @@ class Pipeline:
             for detector in self.detectors
         }
 
+    def renew(self, detectors: Sequence[Detector], believe: Believe, admit: Admit) -> None:
+        """Judge by other versions, or under other answers, from the next delivery on; what is in hand stays."""
+        self.detectors, self.believe, self.admit = tuple(detectors), believe, admit
+
     def take(self, delivery: Delivery) -> set[Window]:
         """Judge, believe and keep one delivery. Killed anywhere in here, the source delivers it again."""
         evidence, census, memories = self._detect(delivery.batches)
@@ -92,7 +105,7 @@ class Pipeline:
         touched = self.open.take(evidence, census)
         beliefs = self.believe(self.open.rows(touched), self.open.counted(touched)) if touched else []
         self.beliefs.update({(belief.subject, belief.window): belief for belief in beliefs})
-        alerts = self.admit(self._days_of(beliefs))
+        alerts = self.admit(self._days_of(beliefs), self.evidence_of)
         if self.store is not None:
             self.store.keep(delivery, Judged(evidence, census, memories, beliefs, alerts))
         self.memories = memories
@@ -110,13 +123,24 @@ class Pipeline:
 
     def alerts(self) -> Sequence[Alert]:
         """Alerts of everything believed so far in this run."""
-        return self.admit(list(self.beliefs.values()))
+        return self.admit(list(self.beliefs.values()), self.evidence_of)
+
+    def evidence_of(self, windows: Iterable[Window]) -> list[Evidence]:
+        """All evidence of these windows: in hand, or from the store."""
+        rows: list[Evidence] = []
+        for subject, window in windows:
+            if (subject, window) in self.open.evidence or self.store is None:
+                rows += self.open.rows([(subject, window)])
+            else:
+                rows += self.store.records.evidence(window, window + 1, subject)
+        return rows
 
     def _detect(self, batches: Sequence[Batch]) -> tuple[list[Evidence], list[CensusRow], dict[str, Any]]:
         latest: dict[Any, Evidence] = {}
         census: list[CensusRow] = []
         memories = dict(self.memories)
         for batch in batches:
+            self.see(batch)
             census.extend(activity_of(batch, self.minutes))
             for detector in self.detectors:
                 rows, counted, memories[detector.name] = detector.detect(batch, memories[detector.name])

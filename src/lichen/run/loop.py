@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def lab_platform(folder: Path, judges: fit.Judges) -> Platform:
     platform = assemble.open_platform(settings)
     models = Models(judges.profiles, judges.classifier, judges.decider)
     assemble.keep_models(platform.store, models, time.time_ns() // 1000, {"from": "the lab's recordings"})
-    return Platform(settings, platform.store, platform.rules, assemble.models_of(platform.store, MINUTES))
+    return replace(platform, models=assemble.models_of(platform.store, MINUTES))
 
 
 def take(platform: Platform, recorded: Recorded) -> list[Alert]:
@@ -109,8 +109,8 @@ def take(platform: Platform, recorded: Recorded) -> list[Alert]:
     from lichen.collect.inputs.files import FileSource
 
     models = platform.answered()
-    assert models.decider is not None
-    pipeline = Pipeline(platform.detectors(models), MINUTES, platform.store, models.decider.beliefs, platform.admit)
+    judges = platform.detectors(models), MINUTES, platform.store, platform.believing(models), platform.admit
+    pipeline = Pipeline(*judges, platform.places.see)
     source = FileSource(
         recorded.session.logs(),
         settings=platform.settings,

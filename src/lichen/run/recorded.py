@@ -19,7 +19,7 @@ from lichen.core.errors import InputError
 from lichen.detect.classifiers.train import Examples
 from lichen.detect.profiles.fit import fit_attacks, fit_benign
 from lichen.evaluate.replay import labelled_rows
-from lichen.evaluate.session import Session, load_session
+from lichen.evaluate.session import JUDGES, Session, load_session
 from lichen.run.public_sets import ORDINARY
 
 MINUTES = 5  # the lab's window
@@ -61,6 +61,7 @@ def open_session(folder: Path) -> Recorded:
 
 def learn_benign(recorded: Recorded, into: Models) -> dict[str, Any]:
     """The profiles with a benign session learned as well, its clock set to the session's end."""
+    may_teach(recorded)
     names = list(into)
     learned = fit_benign([into[name] for name in names], recorded.batches)
     return {name: profile.forget(recorded.session.end) for name, profile in zip(names, learned, strict=True)}
@@ -69,6 +70,7 @@ def learn_benign(recorded: Recorded, into: Models) -> dict[str, Any]:
 def learn_attacks(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """The malicious side apart by kind of attack (so that a kind can be left out): kind -> detector -> profile that
     has seen nothing but that kind's labelled events, by technique."""
+    may_teach(recorded)
     step_of = {step.id: step for step in recorded.session.steps}
     confirmed: dict[str, dict[str, list[Batch]]] = {}
     for batch in recorded.batches:
@@ -94,6 +96,8 @@ def merged(models: Models, others: Iterable[Models]) -> dict[str, Any]:
 def examples_of(benign: Sequence[Recorded], attacked: Recorded, public: Iterable[tuple[str, str]] = ()) -> Examples:
     """What the classifier learns from: benign sessions, an attacked session's steps by kind (and its ordinary events as
     benign), and public (text, "norm" or kind) pairs."""
+    for recorded in (*benign, attacked):
+        may_teach(recorded)
     made = Examples()
     kind_of = {step.id: step.kind for step in attacked.session.steps}
     for recorded in benign:
@@ -104,3 +108,9 @@ def examples_of(benign: Sequence[Recorded], attacked: Recorded, public: Iterable
     for text, kind in public:
         made.add_public(text, None if kind == ORDINARY else kind)
     return made
+
+
+def may_teach(recorded: Recorded) -> None:
+    """A judge that taught anything would judge no more, whatever folder it was copied to."""
+    if recorded.session.name in JUDGES:
+        raise InputError("a judge teaches nobody", place=str(recorded.session.folder), remedy="name another session")

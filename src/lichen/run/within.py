@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from lichen.core.change import Overlay
 from lichen.core.entity import Subject
 from lichen.core.evidence import Evidence
 from lichen.decide.alerts import alerts
+from lichen.decide.answered import Answered
 from lichen.decide.baseline import Within, within_folder
 from lichen.decide.rules import RuleRates
-from lichen.detect.profiles.fit import fit_benign
+from lichen.detect.profiles.schooling import School
 from lichen.run import leave_out
 from lichen.store.records import Judged
 
@@ -33,20 +35,25 @@ def windows_of(platform: Platform) -> dict[tuple[Subject, int], int]:
 def compare(platform: Platform, evidence: Sequence[Evidence], overlays: Sequence[Overlay]) -> Within:
     """Beliefs of every window, each compared with the others; rules and indicators weigh by the priors alone."""
     minutes = platform.settings.window_minutes
-    levels = {rule.id: rule.level for rule in platform.rules.rules.rules if rule.stage == "stable"}
+    rules = platform.rules
+    able = rules.able(platform.store.records.memory(rules.name, rules.memory_type))
     priors = assemble.priors_of().at(minutes)
-    rates = RuleRates.of_priors(priors, levels).with_overlays(overlays)
-    return within_folder(evidence, windows_of(platform), priors, rates, minutes)
+    rates = RuleRates.of_priors(priors, rules.rules.levels, able).with_overlays(overlays)
+    answered, counted = Answered.of(overlays), windows_of(platform)
+    places = None
+    if rates.overlays or answered:
+        places = platform.places.over({row.subject for row in evidence} | {subject for subject, _ in counted})
+    return within_folder(evidence, counted, priors, rates, minutes, places, answered=answered)
 
 
 def judge_all(platform: Platform) -> None:
     """Judge everything kept under the answers in force, and keep evidence, beliefs and alerts."""
     store, minutes = platform.store, platform.settings.window_minutes
-    batches = list(store.lake.batches())
-    if not batches:
+    if not store.records.counts()["events"]:
         return
     overlays = store.answers.overlays()
-    evidence = leave_out.evidence(batches, catalogue.profiles(minutes), overlays, minutes)
+    again = partial(store.lake.batches, shapes=False)
+    evidence = leave_out.evidence(again, catalogue.profiles(minutes), overlays, minutes)
     others = [row for row in store.records.evidence() if not row.detector.startswith("profile.")]
     found = compare(platform, [*evidence, *others], overlays)
     told = alerts(found.beliefs, found.cuts, evidence=[*evidence, *others])
@@ -55,11 +62,8 @@ def judge_all(platform: Platform) -> None:
 
 def profiles_without(platform: Platform, subject: Subject) -> dict[str, Any]:
     """Profiles that learned everything kept but what one subject did: who judges it when its alert is answered."""
-    kept = []
+    school = School(list(catalogue.profiles(platform.settings.window_minutes).values()))
     for batch in platform.store.lake.batches(shapes=False):
         own = pc.equal(batch.column(f"subject.{subject.kind}"), subject.name).fill_null(False)
-        rows = np.flatnonzero(~own.to_numpy(zero_copy_only=False))
-        if len(rows):
-            kept.append(batch.take(rows))
-    grown = fit_benign(list(catalogue.profiles(platform.settings.window_minutes).values()), kept)
-    return {profile.name: profile for profile in grown}
+        school.take(batch.take(np.flatnonzero(~own.to_numpy(zero_copy_only=False))))
+    return {profile.name: profile for profile in school.grown()}

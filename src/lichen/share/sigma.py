@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from lichen.core.alert import Alert
 from lichen.core.entity import base_name
@@ -19,6 +20,7 @@ from lichen.share.forms import IN_WORDS
 
 _NAMESPACE = uuid.UUID("6f1d7c0a-8f0e-5f5e-9c53-0d3a3c1e5a11")
 _NUMBERS = {"DestinationPort", "sc-status"}
+LEVELS = (("high", 1e-3), ("medium", 1e-2))  # the false rate that may be meant by a level, as in settings/priors.yml
 SORTS = {
     "process_creation": "Process",
     "network_connection": "Connection",
@@ -39,6 +41,7 @@ def sigma_of(
     support: int,
     benign_hits: int,
     benign_events: int,
+    unjudged_hits: int = 0,
     hit: dict[str, str],
     miss: dict[str, str],
     near_miss: dict[str, str],
@@ -48,8 +51,11 @@ def sigma_of(
     keys = tuple(atom.key for atom in atoms)
     name = str(uuid.uuid5(_NAMESPACE, repr((alert.uid, dialect.category, keys))))
     title = title_of(dialect, atoms)
-    bound = Signature(name, title, "", keys, support, benign_hits, benign_events, alert.uid, hit, miss, near_miss)
-    told = f"{benign_hits} benign hits in {benign_events:,} events (95 % bound {bound.false_rate_bound:.1e} an event)"
+    made = Signature(name, title, "", keys, support, benign_hits, benign_events, alert.uid, hit, miss, near_miss)
+    made = replace(made, unjudged_hits=unjudged_hits)
+    told = f"{benign_hits} benign hits in {benign_events:,} events (95 % bound {made.false_rate_bound:.1e} an event)"
+    if unjudged_hits:
+        told += f"; {unjudged_hits} more hits among the events around them, which nobody judged"
     rule: dict[str, Any] = {
         "title": title,
         "id": name,
@@ -66,7 +72,7 @@ def sigma_of(
         },
         "detection": detection_of(atoms),
         "falsepositives": ["Benign events of this form that were never recorded"],
-        "level": "high" if benign_hits == 0 else "medium",
+        "level": next((level for level, rate in LEVELS if made.false_rate_bound <= rate), "low"),
         "lichen": {
             "alert": alert.uid,
             "subject": f"{alert.subject.kind} {alert.subject.name}",
@@ -76,6 +82,7 @@ def sigma_of(
             "support": support,
             "benign_hits": benign_hits,
             "benign_events": benign_events,
+            "unjudged_hits": unjudged_hits,
             "hit": hit,
             "miss": miss,
             "near_miss": near_miss,
@@ -83,7 +90,7 @@ def sigma_of(
     }
     rule = {key: value for key, value in rule.items() if value not in ([], "")}
     text = yaml.safe_dump(rule, sort_keys=False, allow_unicode=True, width=120)
-    return Signature(name, title, text, keys, support, benign_hits, benign_events, alert.uid, hit, miss, near_miss)
+    return replace(made, sigma=text)
 
 
 def file_name(signature: Signature) -> str:

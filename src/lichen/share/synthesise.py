@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -25,6 +26,7 @@ def synthesise(
     confirmed: Iterable[tuple[Batch, Rows]],
     benign: Mapping[str, Ground],
     *,
+    beside: Mapping[str, Ground] = MappingProxyType({}),
     date: str,
     hits_allowed: int = 0,
     count: Count | None = None,
@@ -33,7 +35,9 @@ def synthesise(
     """Signatures for a confirmed alert, the one that covers most first; together they cover what can be told apart.
 
     `confirmed` are the events that a person confirmed, `benign` the ground of everything benign that was recorded
-    (`grounds_of`: all of it, since its size is the bound that is printed). `hits_allowed` bounds benign hits (g).
+    (`grounds_of`: all of it, since its size is the bound that is printed), `beside` the events around the confirmed
+    ones that nobody judged: hitting few of them is preferred, and how many are hit is told. `hits_allowed` bounds
+    benign hits (g).
     `count` asks the real engine; a candidate that it finds on more benign events than allowed is passed over.
     Raises LichenError where no kind of these events has a dialect or a ground, or nothing tells them from benign.
     """
@@ -47,7 +51,7 @@ def synthesise(
             place=f"alert {alert.uid}",
             remedy=f"record benign events of one of {', '.join(DIALECTS)}",
         )
-    searches = {kind: Search(ground, benign[kind], hits_allowed) for kind, ground in judged.items()}
+    searches = {kind: Search(ground, benign[kind], hits_allowed, beside.get(kind)) for kind, ground in judged.items()}
     found = [(one, kind) for kind, search in searches.items() for one in search.cover(most)]
     found.sort(key=lambda item: (-item[0].worth(item[0].covers), item[0].atoms))
     signatures = []
@@ -88,6 +92,7 @@ def _signature(alert: Alert, found: Conjunction, search: Search, date: str, supp
         support=support,
         benign_hits=found.benign_hits,
         benign_events=benign.events,
+        unjudged_hits=found.beside_hits,
         hit=positive.line(hit),
         miss=benign.line(int(miss[0])) if len(miss) else {},
         near_miss=benign.line(int(near[np.argmax(benign.weight[near])])) if len(near) else {},

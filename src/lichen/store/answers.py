@@ -58,8 +58,8 @@ class Answers:
         return verdict, change
 
     def undo(self, change: int, by: str, time: int, reason: str = "") -> Change:
-        """Take a change back: its overlays count no more, and nothing else is touched. Undoing twice is undoing once.
-        Raises KeyError."""
+        """Take a change back: its overlays count no more, and its alert has the answer before it, or is open again.
+        Nothing else is touched. Undoing twice is undoing once. Raises KeyError."""
         table = schema.change
         with self.writing.begin() as connection:
             row = connection.execute(sa.select(table.c.body, table.c.undone).where(table.c.id == change)).one_or_none()
@@ -67,6 +67,7 @@ class Answers:
                 raise KeyError(change)
             if not row.undone:
                 connection.execute(table.update().where(table.c.id == change).values(undone=True))
+                _stand(connection, struct(row.body, Change).verdict)
                 _trace(connection, time, by, "undo", str(change), reason)
         return msgspec.structs.replace(struct(row.body, Change), undone=True)
 
@@ -129,6 +130,13 @@ class Answers:
         with self.writing.begin() as connection:
             _trace(connection, time, by, action, what, body)
 
+    def last(self, action: str, most: int) -> list[Trace]:
+        """The newest lines of the audit trail of one action, newest first."""
+        table = schema.audit
+        query = sa.select(table).where(table.c.action == action).order_by(table.c.id.desc()).limit(most)
+        with self.reading.begin() as connection:
+            return [Trace(*row) for row in connection.execute(query)]
+
     def trail(self, after: int = 0) -> list[Trace]:
         """The audit trail in order. The database refuses to change or remove a line of it."""
         query = sa.select(schema.audit).where(schema.audit.c.id > after).order_by(schema.audit.c.id)
@@ -139,6 +147,18 @@ class Answers:
 def _trace(connection: sa.Connection, time: int, by: str, action: str, what: str, body: str) -> None:
     row = {"time": time, "by": by, "action": action, "what": what, "body": body}
     connection.execute(schema.audit.insert().values(**row))
+
+
+def _stand(connection: sa.Connection, verdict: int) -> None:
+    """The alert that a verdict was about says the last answer that still stands; none of them: it is open."""
+    taken_back = sa.select(schema.change.c.verdict).where(schema.change.c.undone.is_(True))
+    uid = connection.scalar(sa.select(schema.verdict.c.alert).where(schema.verdict.c.id == verdict))
+    query = sa.select(schema.verdict.c.answer).where(
+        schema.verdict.c.alert == uid, schema.verdict.c.id.not_in(taken_back)
+    )
+    answer = connection.scalar(query.order_by(schema.verdict.c.id.desc()).limit(1))
+    values = {"status": "open", "causes": "[]"} if answer is None else {"status": answer}
+    connection.execute(schema.alert.update().where(schema.alert.c.uid == uid).values(**values))
 
 
 def _numbered(connection: sa.Connection, table: sa.Table, noun: Any, **columns: Any) -> Any:

@@ -8,7 +8,8 @@ stored already are left out. Both rest on event ids, so neither order nor number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +21,14 @@ import pyarrow.compute as pc
 
 from lichen.core.batch import Batch, Rows, Shape
 from lichen.core.entity import Subject
+from lichen.core.places import LEVELS, PLACE_COLUMNS, Place, places_in
 from lichen.store.parts import Part, event_ids, flush, id_list, read_columns, read_part, write_part
 from lichen.store.pieces import days_of, part_name
 from lichen.store.writer import Writer
 
 Reshape = Callable[[Batch], tuple[Shape, ...]]
 REMEMBERED_PARTS = 512  # whose event ids stay at hand
+ROWS_IN_HAND = 100_000  # of whole parts, while one question is answered
 
 
 class Lake:
@@ -45,6 +48,7 @@ class Lake:
         self._writer = Writer(folder, owner)
         self._greatest: dict[str, int] = {}  # stream -> the last offset that may be stored
         self._ids = lru_cache(maxsize=REMEMBERED_PARTS)(self._read_ids)
+        self._places = lru_cache(maxsize=REMEMBERED_PARTS)(self._read_places)
 
     def close(self) -> None:
         """Let another process write."""
@@ -136,6 +140,14 @@ class Lake:
             if rows is None or len(rows):
                 yield self._read(part, rows, shapes)
 
+    def parts(self, since: int, until: int) -> list[Part]:
+        """The committed parts that hold events of [since, until) µs, in order of delivery."""
+        return self._listed(since=since, until=until)
+
+    def reading(self) -> Reading:
+        """The lake as one who asks for many subjects of the same time reads it."""
+        return Reading(self)
+
     def read(self, part: Part, shapes: bool = False) -> Batch:
         """The whole of one part, as a second reader (lichen.learn.reader) asks for it."""
         return self._read(part, None, shapes)
@@ -170,6 +182,19 @@ class Lake:
                 told[event_id] = {"event_id": event_id, **known, "raw": raw}
         return [told[event_id] for event_id in ids if event_id in told]
 
+    def place_of(self, subject: Subject) -> Place:
+        """The group and image that the newest events of a subject name; {} where its newest parts name none."""
+        found: Place = {}
+        for part in self._listed()[::-1][:REMEMBERED_PARTS]:
+            found = {**self._places(part.path, part.rows).get(subject, {}), **found}
+            if len(found) == len(LEVELS):
+                break
+        return found
+
+    def _read_places(self, path: str, rows: int) -> Mapping[Subject, Place]:
+        """Who is where, by one part."""
+        return places_in(read_columns(self.folder, path, list(PLACE_COLUMNS)))
+
     def _wanted(self, part: Part, since: int | None, until: int | None, subject: Subject | None) -> Rows | None:
         """Rows of the part within the times and of the subject; None means all."""
         inside = (since is None or since <= part.first_time) and (until is None or part.last_time < until)
@@ -195,3 +220,33 @@ class Lake:
         if rows is not None:
             batch = batch.take(rows)
         return replace(batch, shapes=self._reshape(batch)) if shapes and self._reshape and not batch.shapes else batch
+
+
+class Reading:
+    """A lake read part by part, each part once, while the last parts read stay in hand: up to ROWS_IN_HAND events."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._parts: OrderedDict[tuple[str, int], Batch] = OrderedDict()
+        self._rows = 0
+
+    def batches(self, subject: Subject, since: int, until: int) -> Iterator[Batch]:
+        """As `Lake.batches`: the events of a subject with times in [since, until) µs."""
+        for part in self._lake.parts(since, until):
+            batch = self._whole(part)
+            times = batch.times()
+            own = pc.equal(batch.column(f"subject.{subject.kind}"), subject.name).fill_null(False)
+            wanted = (times >= since) & (times < until) & own.to_numpy(zero_copy_only=False)
+            if wanted.any():
+                yield batch if wanted.all() else batch.take(np.flatnonzero(wanted))
+
+    def _whole(self, part: Part) -> Batch:
+        key = (part.path, part.rows)  # a part is only ever replaced by one with more
+        if key in self._parts:
+            self._parts.move_to_end(key)
+            return self._parts[key]
+        batch = self._parts[key] = self._lake.read(part, shapes=True)
+        self._rows += len(batch)
+        while self._rows > ROWS_IN_HAND and len(self._parts) > 1:
+            self._rows -= len(self._parts.popitem(last=False)[1])
+        return batch

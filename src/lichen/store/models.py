@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from lichen.core.change import without_mark
 from lichen.core.errors import LichenError, ModelError
 from lichen.store.parts import flush
 
@@ -37,6 +38,7 @@ class Card(msgspec.Struct, frozen=True):
     content: str
     time: int  # made, µs UTC
     learned: dict[str, Any] = {}
+    known_as: str = ""  # by which evidence and alerts name it (`Detector.version` without answers)
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -54,7 +56,14 @@ class Models:
         self.folder = folder
 
     def put(
-        self, detector: str, save: Callable[[Path], None], *, time: int, version: str = "", learned: Mapping[str, Any]
+        self,
+        detector: str,
+        save: Callable[[Path], None],
+        *,
+        time: int,
+        version: str = "",
+        learned: Mapping[str, Any],
+        known_as: str = "",
     ) -> str:
         """Save a new version (`save` writes into an empty folder) and give its name: `version`, or the content's hash.
         The same content under the same name is kept as it is; other content under it raises ModelError."""
@@ -72,7 +81,7 @@ class Models:
             raise ModelError(
                 "this version exists with other content", place=str(target), remedy="give the new one a name of its own"
             )
-        card = Card(detector, name, content, time, dict(learned))
+        card = Card(detector, name, content, time, dict(learned), known_as)
         if target.exists():
             shutil.rmtree(beside)
         else:
@@ -94,6 +103,11 @@ class Models:
                 remedy="bring it back from a backup; alerts that it judged cannot be judged again without it",
             )
         return target
+
+    def find(self, detector: str, known_as: str) -> str | None:
+        """The newest version by what evidence and alerts call it; None where none of that name is kept."""
+        cards = [card for card in self.versions(detector) if known_as and card.known_as == known_as]
+        return cards[-1].version if cards else None
 
     def card(self, detector: str, version: str) -> Card:
         """The card of a version. Raises ModelError."""
@@ -138,16 +152,17 @@ class Models:
         _write(self.folder / "current.json", msgspec.json.encode(current))
 
     def sweep(self, pinned: Mapping[str, Set[str]], newest: int = 2) -> list[Card]:
-        """Remove versions that are neither current, nor pinned by an alert, nor among a detector's `newest`; gives the
-        cards of those that went."""
+        """Remove versions that are neither current, nor pinned by an alert (by whatever name: an alert knows nothing of
+        folders), nor among a detector's `newest`; gives the cards of those that went."""
         current = self.current().versions
         by_detector: dict[str, list[Card]] = {}
         for card in self.versions():
             by_detector.setdefault(card.detector, []).append(card)
         gone = []
         for detector, cards in by_detector.items():
-            kept = {*pinned.get(detector, ()), current.get(detector), *(card.version for card in cards[-newest:])}
-            gone += [card for card in cards if card.version not in kept]
+            named = {without_mark(version) for version in pinned.get(detector, ())}
+            kept = {*named, current.get(detector), *(card.version for card in cards[-newest:])}
+            gone += [card for card in cards if card.version not in kept and card.known_as not in named]
         for card in gone:
             home = self.folder / _checked(card.detector)
             (home / f"{card.version}.json").unlink()

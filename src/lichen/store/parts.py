@@ -93,7 +93,7 @@ def write_part(folder: Path, name: str, batch: Batch, ids: pa.Array, *, with_sha
         if values.null_count < len(values):
             columns[column] = values
     if with_shapes and batch.shapes:
-        columns[SHAPES] = pa.array([_packed(batch.shapes), *[None] * (len(batch) - 1)], pa.large_binary())
+        columns[SHAPES] = pa.array([pack_shapes(batch.shapes), *[None] * (len(batch) - 1)], pa.large_binary())
     about = {"identity": batch.stream.identity, "place": batch.stream.place, "sensor": batch.stream.sensor}
     told = {_META: json({**about, "kind": batch.kind}).encode()}
     try:
@@ -129,7 +129,7 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def _packed(shapes: Sequence[Shape]) -> bytes:
+def pack_shapes(shapes: Sequence[Shape]) -> bytes:
     """Shapes as Arrow IPC streams one after the other, compressed as one: their columns repeat each other."""
     out = pa.BufferOutputStream()
     for shape in shapes:
@@ -147,7 +147,8 @@ def _packed(shapes: Sequence[Shape]) -> bytes:
     return size + bytes(pa.Codec("zstd", COMPRESSION_LEVEL).compress(plain))
 
 
-def _unpacked(packed: bytes) -> tuple[Shape, ...]:
+def unpack_shapes(packed: bytes) -> tuple[Shape, ...]:
+    """What `pack_shapes` packed."""
     shapes = []
     plain = pa.Codec("zstd").decompress(packed[8:], int.from_bytes(packed[:8], "little"))
     with pa.BufferReader(plain) as file:
@@ -188,7 +189,7 @@ def read_part(folder: Path, path: str, shapes: bool = True) -> tuple[Batch, pa.F
         text,
         offset.to_numpy(zero_copy_only=False),
         ocsf.view_of(held, len(text)),
-        _unpacked(packed[0].as_py()) if packed is not None else (),
+        unpack_shapes(packed[0].as_py()) if packed is not None else (),
     )
     return batch, ids
 

@@ -16,6 +16,7 @@ from lichen.core.belief import Belief
 from lichen.core.census import CensusRow
 from lichen.core.doors import Memory
 from lichen.core.entity import Subject
+from lichen.core.errors import ConfigError
 from lichen.core.evidence import Evidence
 from lichen.store import checkpoint, rows, schema
 from lichen.store.parts import Part
@@ -51,7 +52,11 @@ class Records:
     @classmethod
     def at(cls, folder: Path) -> Records:
         """The SQLite records in a store's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fault = f"no folder for a store: {error.strerror}"
+            raise ConfigError(fault, place=str(folder), remedy="name another folder") from error
         return cls(f"sqlite:///{folder / 'records.sqlite'}")
 
     def close(self) -> None:
@@ -143,11 +148,17 @@ class Records:
         return sorted(wanted, key=lambda row: (row.window, row.detector, row.subject, row.stream, row.start))
 
     def beliefs(
-        self, since: int | None = None, until: int | None = None, subject: Subject | None = None
+        self,
+        since: int | None = None,
+        until: int | None = None,
+        subject: Subject | None = None,
+        over: float | None = None,
     ) -> list[Belief]:
-        """Beliefs of the windows that start in [since, until), by window and subject."""
+        """Beliefs of the windows that start in [since, until), by window and subject; those of log-odds `over`."""
         table = schema.belief
         query = sa.select(table.c.body).where(*_within(table, since, until, subject))
+        if over is not None:
+            query = query.where(table.c.log_odds > over)
         query = query.order_by(table.c.window, table.c.subject_kind, table.c.subject)
         with self.reading.begin() as connection:
             return [struct(body, Belief) for body in connection.scalars(query)]
@@ -181,6 +192,14 @@ class Records:
         query = sa.select(table.c.body).order_by(table.c.stream, table.c.offset, table.c.reason).limit(last)
         with self.reading.begin() as connection:
             return [struct(body, DeadLetter) for body in connection.scalars(query)]
+
+    def dead_letters_by_reason(self, most: int = 20) -> list[tuple[str, int]]:
+        """(reason, dead letters), the most frequent first."""
+        table = schema.dead_letter
+        number = sa.func.count()
+        query = sa.select(table.c.reason, number).group_by(table.c.reason).order_by(number.desc(), table.c.reason)
+        with self.reading.begin() as connection:
+            return [(reason, count) for reason, count in connection.execute(query.limit(most))]
 
     def counts(self) -> dict[str, int]:
         """How many events, dead letters, evidence rows, alerts and deliveries there are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -41,6 +42,11 @@ def create_app(
         assert isinstance(fault, HTTPException)
         remedy = "Go back to the queue." if fault.status_code == 404 else "Load the page again."
         return console.fragment("fault.html", fault.status_code, fault=fault.detail, place="", remedy=remedy)
+
+    @app.exception_handler(RequestValidationError)
+    async def incomplete(request: Request, fault: Exception) -> Response:
+        told = "something that this address needs is missing or is no such value"
+        return console.fragment("fault.html", 422, fault=told, place=request.url.path, remedy="Load the page again.")
 
     @app.exception_handler(Exception)
     async def broken(request: Request, fault: Exception) -> Response:

@@ -119,23 +119,33 @@ def corner(health: Health, now_us: int) -> dict[str, Any]:
     """What the corner of every page says: sources silent, the last event, drops; each in words."""
     last = max((time_us for _, time_us, _ in health.sources), default=0)
     silent = f"{len(health.silent)} silent" if health.silent else "none silent"
+    unmeasured = sum(name.startswith("silence of ") for name in health.not_measured)
+    if unmeasured and not health.silent:
+        known = len(health.sources) - unmeasured
+        silent = f"none of {known} measured is silent" if known > 0 else "silence not measured"
     return {
         "sources": f"{words.counted(len(health.sources), 'source')}, {silent}" if health.sources else "no source yet",
-        "ailing": bool(health.silent or health.dropped),
+        "ailing": bool(health.silent or health.dropped or health.canaries_missed),
         "last": f"last event {words.age(now_us - last)} ago" if last else "no event yet",
-        "dropped": f"{health.dropped:,} dropped",
+        "dropped": "drops not measured" if health.dropped is None else f"{health.dropped:,} dropped",
         "unreadable": words.counted(health.dead_letters, "unreadable record") if health.dead_letters else "",
         "events": health.events,
         "rows": [
             (place, words.age(now_us - time_us) if time_us else "never", events, place in health.silent)
             for place, time_us, events in health.sources
         ],
-        "canaries": canaries(health),
+        "canaries": canaries(health, now_us),
+        "canaries_missed": health.canaries_missed,
+        "drops": health.drops,
+        "not_measured": health.not_measured,
     }
 
 
-def canaries(health: Health) -> str:
+def canaries(health: Health, now_us: int | None = None) -> str:
     """What the canaries say; that none was sent is said too, since silence then proves nothing."""
     if not health.canaries_sent:
         return "no canary was sent"
-    return f"{health.canaries_seen} of {health.canaries_sent} canaries seen"
+    age = ""
+    if now_us is not None and health.canaries_time:
+        age = f" {words.age(now_us - health.canaries_time)} ago"
+    return f"{health.canaries_seen} of {health.canaries_sent} canaries seen{age}"

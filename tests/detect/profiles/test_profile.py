@@ -266,3 +266,16 @@ def test_events_with_odd_values_are_judged_and_bounded(process: Profile) -> None
     assert rows[0].n_events == len(odd)
     values = next(iter(memory["windows"].values())).known
     assert all(len(value) < 400 and value.isprintable() and value.count("›") == 1 for value in values)
+
+
+def test_the_same_counts_under_other_answers_share_what_is_derived_and_score_as_if_made_anew(process: Profile) -> None:
+    value, overlay = "/usr/bin/xxd › -p", Overlay("profile.process", "orders-2", {"/usr/bin/xxd › -p": 1.0})
+    before = of(process, value)
+    laid = process.with_overlays([overlay])
+    anew = Profile(process.use, process.minutes, process.learned, overlays=(overlay,))
+    assert of(laid, value) == of(anew, value) < before
+    assert laid.version == anew.version == f"{process.version}+{laid.version.partition('+')[2]}"
+    assert process.with_overlays([]) is process
+    assert laid.with_overlays([overlay]) is laid
+    assert laid.judges["workload"].trees is process.judges["workload"].trees
+    assert of(laid.with_overlays([]), value) == of(process, value) == before

@@ -206,3 +206,10 @@ def test_a_first_program_in_a_quiet_place_is_counted() -> None:
     row = said(profile, [batch("exec", storm)])["db-1"]
     assert row.score_nats > 4
     assert "50 programs in a minute, where 0.94 are usual" in row.because
+
+
+def test_there_is_no_malicious_side_of_a_volume_to_be_taught() -> None:
+    events = batch("http", [call("ada", f"/api/{n}", time=NOON + n * SECOND) for n in range(5)])
+    overlay = RateProfile(5).overlay_for(events, np.arange(5), "users", side="malicious:T1041")
+    assert overlay.values == {}
+    assert overlay.side == "malicious:T1041"

@@ -26,6 +26,9 @@ def batch_of(
     columns = {}
     for name in names:
         values = [each.get(name) for each in events]
+        if any(isinstance(value, list | dict) for value in values):
+            columns[name] = pa.array(values)
+            continue
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1:
             values = [None if value is None else _as_text(value) for value in values]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import Any
@@ -100,27 +101,66 @@ def item_holds(key: str, values: Any, event: Mapping[str, Any], text: str, lists
 def value_holds(
     field: str, modifiers: list[str], value: Any, event: Mapping[str, Any], text: str, lists: Lists
 ) -> bool:
-    actual = written(event.get(field)) if field else text
+    found = values_at(event, field) if field else [text]
     if value is None:
-        return actual is None
+        return found is None
     if "exists" in modifiers:
-        return (actual is not None) == value
-    if actual is None:
-        return False
+        return (found is not None) == value
+    return any(one_holds(each, modifiers, value, event, not field, lists) for each in found or [])
+
+
+def values_at(event: Mapping[str, Any], field: str) -> list[str] | None:
+    """The texts under a name: of the field itself, else along its path; a list stands for each of its elements."""
+    if field in event:
+        cells = [event[field]]
+    else:
+        cells = []
+        parts = re.findall(r"[^.\[\]]+|\[\d+\]", field)
+        for taken in range(len(parts) - 1, 0, -1):
+            head = "".join(part if part[0] == "[" else f".{part}" for part in parts[:taken])[1:]
+            if head in event:
+                cells = [event[head]]
+                for part in parts[taken:]:
+                    cells = [below for cell in cells for below in step(cell, part)]
+                break
+    return [str(written(each)) for cell in cells for each in flat(cell)] or None
+
+
+def step(cell: Any, part: str) -> list[Any]:
+    if part[0] == "[":
+        place = int(part[1:-1])
+        return [cell[place]] if isinstance(cell, list) and place < len(cell) else []
+    if isinstance(cell, list):
+        return [[each[part] for each in cell if isinstance(each, dict) and part in each]]
+    return [cell[part]] if isinstance(cell, dict) and part in cell else []
+
+
+def flat(cell: Any) -> list[Any]:
+    if isinstance(cell, list):
+        return [below for each in cell for below in flat(each)]
+    return [] if cell is None else [cell]
+
+
+def one_holds(
+    actual: str, modifiers: list[str], value: Any, event: Mapping[str, Any], keyword: bool, lists: Lists
+) -> bool:
+    for part in ("minute", "hour", "day", "week", "month", "year"):
+        if part in modifiers:
+            return time_part(actual, part) == value
     if "cidr" in modifiers:
         return in_network(actual, value)
     for relation in ("gte", "gt", "lte", "lt"):
         if relation in modifiers:
             return compares(actual, relation, value)
     if "fieldref" in modifiers:
-        other = written(event.get(value))
-        return other is not None and matches(actual, anchored([other], modifiers, keyword=False), "cased" in modifiers)
+        others = values_at(event, value) or []
+        return any(matches(actual, anchored([each], modifiers, keyword=False), "cased" in modifiers) for each in others)
     if "expand" in modifiers:
         return lists[value.strip("%")](actual)
     if "re" in modifiers:
         return found_by(value, modifiers, actual)
     return any(
-        matches(actual, anchored(spelling, modifiers, keyword=not field), "cased" in modifiers)
+        matches(actual, anchored(spelling, modifiers, keyword=keyword), "cased" in modifiers)
         for spelling in spellings(value, modifiers)
     )
 
@@ -138,8 +178,33 @@ def in_network(actual: str, network: str) -> bool:
         address = ip_address(actual)
     except ValueError:
         return False
+    within = ip_network(network)
     mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address) in ip_network(network)
+    if within.version == 4:
+        return (mapped or address) in within
+    if address.version == 4:  # a network within ::ffff:0:0/96 is one of IPv4 addresses
+        return within.prefixlen >= 96 and ip_address(f"::ffff:{address}") in within
+    return address in within
+
+
+def time_part(actual: str, part: str) -> int | None:
+    """A part of the time that a text begins with, or of a count of seconds, milliseconds or microseconds in UTC."""
+    try:
+        if re.fullmatch(r"[0-9]{1,16}(\.[0-9]{1,9})?", actual):
+            count = int(actual.split(".")[0])
+            unit = 1 if count < 10**11 else 1000 if count < 10**14 else 10**6
+            time: Any = datetime.fromtimestamp(count // unit, UTC)
+        elif re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", actual):
+            clock = re.match(r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?(?![0-9:])", actual[10:])
+            if not clock and re.match(r"[0-9:]", actual[10:]):
+                return None
+            time = datetime.combine(date.fromisoformat(actual[:10]), datetime.min.time())
+            time = time.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0)) if clock else time
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return time.isocalendar()[1] if part == "week" else getattr(time, part)
 
 
 def compares(actual: str, relation: str, number: float) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 FIELDS = ("f", "g", "h")
+NESTED = ("o.a", "o.l[1]", "l[0]", "l", "o.r.b")
 LETTERS = "aAbſsKkéÉßẞİ0-/ .\n"
 PLAIN = st.text(LETTERS, max_size=5)
 WILD = st.text(LETTERS + "**??\\\\%", max_size=6)
@@ -29,6 +30,33 @@ ADDRESSES = st.sampled_from(
         "x",
     ]
 )
+TIMES = st.sampled_from(
+    [
+        "2026-11-24T03:10:00Z",
+        "2026-11-24 03:10:59.123456789",
+        "2026-11-24T23:10:00+02:00",
+        "2026-11-24",
+        "1795489800",
+        "1795489800.5",
+        "1795489800123",
+        "1795489800123456",
+        "2026-02-30",
+        "2026-11-24T25:00:00",
+        "2026-11-24T03:10x",
+        "2026-11-24T3:10",
+        "24/11/2026",
+    ]
+)
+TIME_PARTS = [
+    ("minute", 10),
+    ("hour", 3),
+    ("hour", 23),
+    ("hour", 0),
+    ("day", 24),
+    ("week", 48),
+    ("month", 11),
+    ("year", 2026),
+]
 ENCODINGS = st.sampled_from(
     [
         ["base64"],
@@ -53,7 +81,12 @@ def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def items(draw: st.DrawFn) -> tuple[str, Any]:
     """One detection item: key and value or values."""
     field = draw(st.sampled_from(FIELDS))
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 10))
+    if draw(st.integers(0, 7)) == 0:
+        field = draw(st.sampled_from(NESTED))
+    if kind == 10:
+        part, number = draw(st.sampled_from(TIME_PARTS))
+        return f"{field}|{part}", draw(st.just(number) | st.just([number, 1]))
     if kind <= 4:
         return "|".join([field, *draw(ANCHORS), *draw(ENDS)]), draw(several(WILD))
     if kind == 5:
@@ -108,8 +141,13 @@ VALUES = (
     | st.integers(-2, 12).map(str)
     | ADDRESSES
     | st.sampled_from(["YQ==", "1.5", "true"])
+    | TIMES
 )
-EVENTS = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, VALUES))
+LISTS = st.lists(st.none() | PLAIN | TIMES, max_size=3)
+OBJECTS = st.fixed_dictionaries(
+    {}, optional={"a": PLAIN, "l": LISTS, "r": st.lists(st.fixed_dictionaries({}, optional={"b": PLAIN}), max_size=2)}
+)
+EVENTS = st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, VALUES), "l": LISTS, "o": OBJECTS})
 TYPED = st.fixed_dictionaries({}, optional={"f": st.none() | NUMBERS, "g": st.none() | st.booleans(), "h": VALUES})
 
 

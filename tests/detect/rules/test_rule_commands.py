@@ -45,6 +45,14 @@ def test_lint_warns_of_keywords_that_read_every_text_whole(tmp_path: Path) -> No
     assert [each.fault for each in lint_rules([tmp_path])] == ["a keyword that reads every text whole"]
 
 
+def test_lint_reads_the_rules_of_a_collection_with_what_they_take_from_it(tmp_path: Path) -> None:
+    own_id = "-5c1e-4f0b-9b1c-9d5f6d2f7a10"
+    members = "".join(f"---\nid: {each * 8}{own_id}\ndetection: {{{each}: {{g: x}}}}\n" for each in "ab")
+    write(tmp_path, "two.yml", "action: global\n" + TAGGED + members)
+    found = {each.fault for each in lint_rules([tmp_path]) if each.severity == "warning"}
+    assert found == {"the condition does not name a", "the condition does not name b"}
+
+
 def test_one_id_is_one_rule(tmp_path: Path) -> None:
     write(tmp_path, "a.yml", TAGGED)
     write(tmp_path, "sub/b.yaml", TAGGED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def test_a_rule_without_id_is_named_by_its_file_and_without_level_is_low() -> No
     ("item", "fault"),
     [
         ("f|nearly: a", "|nearly"),
-        ("f|hour: 3", "|hour"),
+        ("f|hour: 24", "no hour is 24"),
+        ("f|hour|contains: 3", "Modifier"),
         ("f|contains|startwith: a", "|startwith"),
         ("f|re: '(?<=a)b'", "linear time"),
         ("f|re: '(a)\\1'", "linear time"),
@@ -53,8 +55,9 @@ def test_a_rule_without_id_is_named_by_its_file_and_without_level_is_low() -> No
         ("f|base64: 'a*'", "wildcards"),
         ("f|exists: perhaps", "Modifier"),
         ("f|fieldref: 'a*'", "wildcards"),
-        ("f|expand: 'x%list%'", "whole placeholder"),
-        ("f|contains|expand: '%list%'", "no one meaning"),
+        ("f|expand: 'x%list%'", "no pipeline gives %list% a value"),
+        ("f|contains|expand: '%list%'", "no pipeline gives %list% a value"),
+        ("f|expand: 'list'", "without a %placeholder%"),
         ("f|windash|contains: '-a -b -c -d -e -f -g -h -i -j -k -l'", "dashes"),
         ("f: []", "empty list"),
         ("f: 2026-11-24", "Unsupported type"),
@@ -97,8 +100,10 @@ def test_a_condition_that_says_something_else_than_it_means_is_refused(detection
         ("title: [", "not YAML"),
         ("- title: a", "a mapping"),
         ("title: a\nlogsource: {product: linux}\n", "no detection"),
-        ("title: a\ncorrelation: {type: event_count}\n", "a correlation is not supported"),
-        ("action: global\ntitle: a\n", "a rule collection is not supported"),
+        ("title: a\ncorrelation: {type: event_count}\n", "without rule references"),
+        ("title: a\ncorrelation: {type: event_sum}\n", "no correlation type 'event_sum'"),
+        ("action: globular\ntitle: a\n", "no action 'globular'"),
+        ("action: repeat\ntitle: a\n", "nothing to repeat"),
         (HEAD + PLAIN + "stage: brave\n", "no stage 'brave'"),
         (HEAD + PLAIN + "level: enormous\n", "level"),
         (HEAD + PLAIN + "date: someday\n", "date"),
@@ -127,7 +132,7 @@ def test_aliases_that_multiply_without_end_are_refused_at_once() -> None:
     lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 12)]
     error = next(compile_file(Path("a.yml"), "\n".join(lines)))
     assert isinstance(error, RuleError)
-    assert error.limit == "100000"
+    assert error.limit == "10000"
 
 
 def test_a_rule_nested_without_end_is_refused() -> None:
@@ -139,3 +144,36 @@ def test_a_rule_nested_without_end_is_refused() -> None:
 def test_several_conditions_are_alternatives() -> None:
     either = rule_of("    a:\n        f: x\n    b:\n        f: y\n    condition: [a, b]\n")
     assert either.condition == rule_of("    a:\n        f: [x, y]\n    condition: a\n").condition
+
+
+def test_a_selector_means_the_same_names_however_many_stars_it_has_and_takes_no_time() -> None:
+    detections = "    sel_a:\n        f: x\n    sel_b:\n        f: y\n    other:\n        f: z\n"
+    plain = rule_of(f"{detections}    condition: 1 of sel_*\n")
+    began = time.process_time()
+    assert rule_of(f"{detections}    condition: 1 of sel_{'*' * 60}\n").condition == plain.condition
+    assert rule_of(f"{detections}    condition: 1 of {'*_' + '*' * 60}\n").condition == plain.condition
+    assert "fits no detection" in fault_of(f"{detections}    condition: 1 of {'*' * 60}x\n").fault
+    assert "fits no detection" in fault_of(f"{'    ' + 'a' * 60}: {{f: x}}\n    condition: 1 of {'*a' * 30}x\n").fault
+    assert time.process_time() - began < 1
+
+
+def test_documents_of_aliases_have_one_account_for_the_file() -> None:
+    lines = ["title: a", "x0: &x0 [a, a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 4)]
+    one = "\n".join(lines) + "\n---\n"
+    compiled = list(compile_file(Path("a.yml"), one * 200))
+    assert len(compiled) < 20
+    assert isinstance(compiled[-1], RuleError)
+    assert compiled[-1].fault == "too many values"
+
+
+def test_a_plain_file_of_many_rules_is_not_refused_for_its_size() -> None:
+    rules = f"{HEAD}{PLAIN}---\n" * 2000
+    assert all(isinstance(each, Rule) for each in compile_file(Path("a.yml"), rules))
+
+
+def test_windash_on_many_values_is_refused_before_it_is_spelled_out() -> None:
+    values = ", ".join(f"' -a{i} -b -c -d'" for i in range(50))
+    fault = fault_of(f"    selection:\n        f|windash: [{values}]\n    condition: selection\n")
+    assert fault.place == f"a.yml:{DETECTION_LINE + 1}"
+    assert "20000 spellings" in fault.fault

@@ -57,12 +57,17 @@ class Cutter:
         """What stands at the end without a line end, as a line; it stays where it is, since it may yet be finished."""
         if not self.carry:
             return Lines([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-        text = self.carry.decode("utf-8", "backslashreplace").removesuffix("\r")
+        text = self._decoded(self.carry).removesuffix("\r")
         return Lines([text], np.array([self.offset]), np.array([self.number + 1]))
 
     def last_block(self) -> str:
         """The hash of what stands before `offset`."""
         return digest(self.tail)
+
+    def _decoded(self, part: bytes) -> str:
+        """Text of what stands at `offset`, without the mark that some writers put before the first line."""
+        text = part.decode("utf-8", "backslashreplace")
+        return text.removeprefix("\ufeff") if not self.offset else text
 
     def _consume(self, part: bytes) -> None:
         self.offset += len(part)
@@ -82,7 +87,7 @@ class Cutter:
         if not whole:
             return Lines([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         ends = np.flatnonzero(np.frombuffer(whole, dtype=np.uint8) == 10)
-        text = whole.decode("utf-8", "backslashreplace").split("\n")[:-1]
+        text = self._decoded(whole).split("\n")[:-1]
         starts = np.concatenate([[0], ends + 1])[: len(text)].astype(np.int64)
         offset = starts + self.offset
         number = np.arange(self.number + 1, self.number + 1 + len(text), dtype=np.int64)

@@ -12,12 +12,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lichen.collect.identity import Inventory
+from lichen.collect.inputs.archives import held_open
+from lichen.collect.inputs.budget import Caps
 from lichen.collect.inputs.follow import LIVE_SECONDS, Follower
 from lichen.collect.inputs.opened import Origin
 from lichen.collect.inputs.reading import Limits, StreamReading
 from lichen.collect.inputs.survey import Survey
-from lichen.collect.mapping import load_mappings
+from lichen.collect.mapping import SensorMapping, load_mappings, with_own
 from lichen.collect.processes import Processes
+from lichen.collect.readers.choose import LAYOUTS, Wanted, sensors_of
 from lichen.config import Settings
 from lichen.core.batch import Delivery, Position
 from lichen.core.errors import ConfigError
@@ -50,15 +53,33 @@ class FileSource:
             raise ConfigError(
                 f"no such time zone: {settings.timezone!r}", place="timezone", remedy="a name such as Europe/Berlin"
             ) from error
+        loaded = with_own(load_mappings(mappings), settings.mappings)
         self._survey = Survey(
             paths=[str(path) for path in paths],
             limits=Limits(settings.batch_bytes, settings.line_limit_bytes),
-            mappings=load_mappings(mappings),
+            mappings=loaded,
             inventory=inventory,
             host=settings.host,
             zone=zone,
             notes=notes,
+            wanted=_wanted(settings, loaded),
+            caps=Caps(
+                settings.archive_entries,
+                settings.archive_nesting,
+                settings.archive_limit_bytes,
+                settings.archive_ratio,
+            ),
         )
+
+    @property
+    def survey(self) -> Survey:
+        """What looks at the paths, to explain what it sees."""
+        return self._survey
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """What lies under the paths and is not read, by reason: links, hidden files and the like."""
+        return self._survey.skipped()
 
     def read(self, since: Mapping[str, Position]) -> Iterator[Delivery]:
         """Everything after the given positions (by stream), in micro-batches."""
@@ -71,9 +92,10 @@ class FileSource:
             if self.follow
             else self._scanned(survey, known)
         )
-        for delivery in deliveries:  # noted, so that a copy of the stream is known
-            known[delivery.position.stream] = delivery.position
-            yield delivery
+        with held_open():
+            for delivery in deliveries:  # noted, so that a copy of the stream is known
+                known[delivery.position.stream] = delivery.position
+                yield delivery
 
     def _scanned(self, survey: Survey, known: Mapping[str, Position]) -> Iterator[Delivery]:
         """Every stream once, to its end as of now."""
@@ -99,7 +121,23 @@ class FileSource:
                 time.sleep(self.settle_seconds)
                 yield from reading.advance()
                 half_line = not reading.half_line or reading.reached == reached
-        yield from reading.finish(half_line=half_line)
+        # what is written from here on is the next scan's: read on once more, and it may end within a line again
+        yield from reading.finish(half_line=half_line, read_on=not reading.origin.plain)
+
+
+def _wanted(settings: Settings, mappings: Sequence[SensorMapping]) -> Wanted | None:
+    """What the settings say that files are. Raises ConfigError for a name that nothing has."""
+    for name, given, known in (
+        ("sensor", settings.sensor, sensors_of(mappings)),
+        ("format", settings.format, LAYOUTS),
+    ):
+        if given is not None and given not in known:
+            raise ConfigError(
+                f"no such {name}: {given!r}",
+                place=name,
+                remedy=f"one of {', '.join(sorted(known))}; lichen source list",
+            )
+    return Wanted(settings.sensor, settings.format) if settings.sensor or settings.format else None
 
 
 def _is_live(reading: StreamReading) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lichen.collect.dead_letter import Letters
 from lichen.collect.inputs.blocks import Cutter, digest
+from lichen.collect.inputs.containers import fault_of
 from lichen.collect.inputs.opened import Bytes, Origin
 from lichen.collect.inputs.resume import STEP, Found
 from lichen.collect.readers import Lines, Reader
@@ -19,7 +20,6 @@ from lichen.core.batch import Batch, Delivery, Position
 
 NOTHING = Lines([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 PROOF_BYTES = 256
-DAMAGED = "what came before was read; get the file again, whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +113,15 @@ class StreamReading:
 
     def _deliver(self, new: Lines, last: bool = False, ended: bool = False) -> Delivery | None:
         """The delivery of new lines; None if they bring nothing."""
-        lines = _joined(self._held, new)
         letters = Letters(self.context.stream)
+        if self.origin.converted is not None:
+            new = _without_faults(new, letters)
+        lines = _joined(self._held, new)
         letters.put_too_long(self._cutter.too_long, self.limits.line)
         self._cutter.too_long = []
         if self._bytes.damage is not None and not self._told_damage:
             self._told_damage = True
-            letters.put(self._cutter.offset, 0, self._bytes.damage, DAMAGED, b"")
+            letters.put(self._cutter.offset, 0, self._bytes.damage, self._bytes.remedy, b"")
         if not len(lines) and not letters.letters and not last:
             return None
         reading = self._reader.read(lines, last)
@@ -216,6 +218,17 @@ def _joined(first: Lines, then: Lines) -> Lines:
         np.concatenate([first.offset, then.offset]),
         np.concatenate([first.number, then.number]),
     )
+
+
+def _without_faults(lines: Lines, letters: Letters) -> Lines:
+    """The lines without those that stand for a record which a converter could not read; these become letters."""
+    kept = []
+    for row, text in enumerate(lines.text):
+        if (fault := fault_of(text)) is None:
+            kept.append(row)
+        else:
+            letters.put(int(lines.offset[row]), int(lines.number[row]), *fault)
+    return lines if len(kept) == len(lines) else _only(lines, kept)
 
 
 def _only(lines: Lines, rows: Sequence[int]) -> Lines:

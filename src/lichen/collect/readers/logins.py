@@ -59,6 +59,17 @@ _SUDO_FIELD = re.compile(
 )
 _SU = re.compile(r"(FAILED SU )?\(to (\S+)\) (\S+) on (\S+)")
 _CRON = re.compile(r"\(([^)]+)\) (CMD|INFO|RELOAD|REPLACE|LIST|BEGIN EDIT|END EDIT|DELETE|ORPHAN) \((.*)\)", re.DOTALL)
+_SSH_TOO_MANY = re.compile(
+    r"error: maximum authentication attempts exceeded for (invalid user )?(.{0,255}?) from (\S+) port (\d{1,5}).*"
+)
+_CONSOLE_FAILED = re.compile(r"FAILED LOGIN (?:SESSION )?(?:\(\d+\) )?(?:on|FROM) '?([^\s']+)'? FOR '?([^\s',]+)'?.*")
+_CONSOLE_ROOT = re.compile(r"ROOT LOGIN ON (\S+)(?: FROM (\S+))?")
+_SEAT = re.compile(r"New session (\S+) of user (\S+?)\.?$")
+_NEW_USER = re.compile(r"new (user|group): name=([^,\s]+)(?:, .*)?")
+_CHANGED = re.compile(
+    r"(?:password changed for|changed password expiry for|delete user|removed group|add|change user)"
+    r" '?([^\s',]+)'?(?: (?:to (?:shadow )?group|shell from|password|home from|expiration from|UID from).*)?"
+)
 
 
 def read_login(service: str, text: str) -> Login:
@@ -73,7 +84,7 @@ def read_login(service: str, text: str) -> Login:
     ):
         if service == program and (login := read(text)) is not None:
             return login
-    return _pam(service, text) or Login(service)
+    return _pam(service, text) or _account(service, text) or Login(service)
 
 
 def _ssh(text: str) -> Login | None:
@@ -91,6 +102,10 @@ def _ssh(text: str) -> Login | None:
         return Login("ssh disconnected", activity, None, user, address=address, port=port, nobody=bool(invalid))
     if text.startswith("pam_unix("):
         return None
+    if many := _SSH_TOO_MANY.fullmatch(text):
+        invalid, user, address, port = many.groups()
+        what = "ssh too many attempts"
+        return Login(what, status=ocsf.FAILURE, user=user, address=address, port=port, nobody=bool(invalid))
     if peer := _SSH_FROM.fullmatch(text):
         return Login("ssh connection", address=peer[1], port=peer[2])
     return None
@@ -138,6 +153,21 @@ def _pam(service: str, text: str) -> Login | None:
         _, by, address, user = refused.groups()
         activity = OTHER_ACTIVITY if service == "sshd" else ocsf.LOGON
         return Login("authentication failure", activity, ocsf.FAILURE, user, by or None, address or None)
+    return None
+
+
+def _account(service: str, text: str) -> Login | None:
+    """What login, systemd-logind and the programs that change accounts say."""
+    if service == "login" and (failed := _CONSOLE_FAILED.match(text)):
+        return Login("console login failed", ocsf.LOGON, ocsf.FAILURE, failed[2])
+    if service == "login" and (root := _CONSOLE_ROOT.match(text)):
+        return Login("console login", ocsf.LOGON, ocsf.SUCCESS, "root", address=root[2])
+    if service == "systemd-logind" and (seat := _SEAT.match(text)):
+        return Login("new session", status=ocsf.SUCCESS, user=seat[2])
+    if new := _NEW_USER.match(text):
+        return Login(f"{service} new {new[1]}", status=ocsf.SUCCESS, user=new[2] if new[1] == "user" else None)
+    if changed := _CHANGED.match(text):
+        return Login(f"{service} change", status=ocsf.SUCCESS, user=changed[1])
     return None
 
 

@@ -23,8 +23,27 @@ CLASS_OF = {
     "net": ocsf.NETWORK_ACTIVITY,
     "file": ocsf.FILE_ACTIVITY,
     "auth": ocsf.AUTHENTICATION,
+    "protocol": ocsf.NETWORK_ACTIVITY,  # what a network sensor says of a connection besides that it was: tls, ssh, smb
     "http": ocsf.HTTP_ACTIVITY,
     "dns": ocsf.DNS_ACTIVITY,
+    "api": ocsf.API_ACTIVITY,
+    "account": ocsf.ACCOUNT_CHANGE,
+    "group": ocsf.GROUP_MANAGEMENT,
+    "access": ocsf.USER_ACCESS,
+    "session": ocsf.AUTHORIZE_SESSION,
+    "entity": ocsf.ENTITY_MANAGEMENT,
+    "app": ocsf.APPLICATION_LIFECYCLE,
+    "datastore": ocsf.DATASTORE_ACTIVITY,
+    "finding": ocsf.DETECTION_FINDING,
+    "process": ocsf.PROCESS_ACTIVITY,  # opened, injected into, ended; what is launched is exec
+    "module": ocsf.MODULE_ACTIVITY,
+    "driver": ocsf.KERNEL_EXTENSION_ACTIVITY,
+    "script": ocsf.SCRIPT_ACTIVITY,
+    "job": ocsf.SCHEDULED_JOB_ACTIVITY,
+    "service": ocsf.WINDOWS_SERVICE_ACTIVITY,
+    "registry_key": ocsf.REGISTRY_KEY_ACTIVITY,
+    "registry_value": ocsf.REGISTRY_VALUE_ACTIVITY,
+    "log": ocsf.EVENT_LOG_ACTIVITY,
     "other": ocsf.BASE_EVENT,
 }
 OTHER_ACTIVITY = 99  # OCSF: an activity that its class has no number for
@@ -51,7 +70,8 @@ class Clock:
 @dataclass(slots=True)
 class Context:
     """What a reader is told of its stream. `modified`: when the file was last written (µs UTC), `zone`: of times that
-    name none, `processes`: the table shared by the streams of a source."""
+    name none, `processes`: the table shared by the streams of a source, `by_record`: its lines are numbered records of
+    logs (EVTX), of which another file may hold the same."""
 
     stream: Stream
     naming: Naming
@@ -59,6 +79,7 @@ class Context:
     zone: ZoneInfo
     processes: Processes
     clock: Clock = field(default_factory=Clock)
+    by_record: bool = False
 
 
 def batch_of(

@@ -1,10 +1,11 @@
-"""Syslog lines: RFC 3164 and rsyslog's RSYSLOG_FileFormat (RFC 3339 times), to logins, DNS queries and the rest."""
+"""Syslog lines: RFC 3164, RFC 5424 and rsyslog's RSYSLOG_FileFormat, to logins, DNS queries and the rest."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -24,7 +25,15 @@ _LINE = re.compile(
     r"(?:([^\s\[]*[^\s\[:]) )?(?:([\w./()@-]{1,64})(?:\[(\d{1,10})\])?: ?)?(.*)",
     re.DOTALL,
 )
-REMEDY = "syslog lines begin with a time: `Nov 24 08:06:07 host program[pid]: …` or RSYSLOG_FileFormat"
+_NEW = re.compile(  # RFC 5424: <priority>1 time host program pid message-id structured-data message
+    r"(?:<\d{1,3}>)?1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) "
+    r"(\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (?=-|\[)"
+)
+_ELEMENT = re.compile(r'\[([^\s=\]"]{1,64})((?: [^\s=\]"]{1,64}="(?:[^"\\\]]|\\.)*")*)\]')
+_PARAMETER = re.compile(r' ([^\s=\]"]{1,64})="((?:[^"\\\]]|\\.)*)"')
+_QUOTED_SIGN = re.compile(r'\\(["\\\]])')
+FIELDS_AT_MOST = 64
+REMEDY = "syslog lines begin with a time: `Nov 24 08:06:07 host program[pid]: …`, RSYSLOG_FileFormat or RFC 5424"
 _SERVICES = """
 cron=cron crond=cron anacron=cron crontab=cron sudo=sudo su=su sshd=sshd vsftpd=vsftpd clamd=clamav freshclam=clamav
 guacd=guacamole nginx=nginx apache2=apache httpd=apache
@@ -34,11 +43,23 @@ SERVICES = dict(pair.split("=") for pair in _SERVICES.split())  # program -> Sig
 
 def looks_like_syslog(line: str) -> bool:
     """Whether a line begins as syslog lines do."""
-    return _LINE.match(line) is not None
+    return _LINE.match(line) is not None or _NEW.match(line) is not None
+
+
+def syslog_time(line: str, modified: int, zone: ZoneInfo) -> int | None:
+    """The time (µs UTC) of a line; None if it says none."""
+    if (new := _NEW.match(line)) is not None:
+        return iso_time(new[1])
+    match = _LINE.match(line)
+    if match is None:
+        return None
+    return syslog_times(modified, zone)(match[1]) if match[1] else iso_time(match[2])
 
 
 class SyslogReader:
     """Syslog lines to batches of kind "auth", "dns" and "other"."""
+
+    remedy = REMEDY
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -49,13 +70,10 @@ class SyslogReader:
         reading = Reading()
         messages = []
         for row, line in enumerate(lines.text):
-            match = _LINE.fullmatch(line)
-            time = None if match is None else self._old_time(match[1]) if match[1] else iso_time(match[2])
-            if match is None or time is None or time < 0:
-                reason = "not a syslog line" if match is None else f"not a time: {match[1] or match[2]!r}"
-                reading.faults.append(Fault(row, reason, REMEDY))
-                continue
-            messages.append(Message(row, time, match[3], match[4], match[5], match[6]))
+            try:
+                messages.append(self._message(row, line))
+            except ValueError as error:
+                reading.faults.append(Fault(row, str(error), self.remedy))
         reading.latest = messages[-1].time if messages else None
         backwards = self._context.clock.ran_backwards(np.array([m.time for m in messages], dtype=np.int64))
         kinds: dict[str, list[int]] = {"dns": [], "auth": [], "other": []}
@@ -75,6 +93,30 @@ class SyslogReader:
                 reading.batches.append(self._batch(kind, lines, chosen, backwards[kinds[kind]]))
         return reading
 
+    def _message(self, row: int, line: str) -> Message:
+        """One line in its parts. Raises ValueError."""
+        if (new := _NEW.match(line)) is not None:
+            return self._new_message(row, line, new)
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError("not a syslog line")
+        time = self._old_time(match[1]) if match[1] else iso_time(match[2])
+        if time is None or time < 0:
+            raise ValueError(f"not a time: {match[1] or match[2]!r}")
+        return Message(row, time, match[3], match[4], match[5], match[6])
+
+    def _new_message(self, row: int, line: str, new: re.Match[str]) -> Message:
+        stamp, host, program, pid, kind = (None if part == "-" else part for part in new.groups())
+        time = self._context.modified if stamp is None else iso_time(stamp)
+        if time is None or time < 0:
+            raise ValueError(f"not a time: {stamp!r}")
+        fields, end = structured_data(line, new.end())
+        if kind is not None:
+            fields["msgid"] = kind
+        number = pid if pid is not None and pid.isdecimal() and pid.isascii() and len(pid) <= 10 else None
+        text = line[end:].removeprefix(" ").removeprefix("\ufeff")
+        return Message(row, time, host, program, number, text, fields)
+
     def state(self) -> dict[str, Any]:
         return {}
 
@@ -90,6 +132,14 @@ class SyslogReader:
             "device.hostname": host,
             "actor.process.pid": [int(m.pid) if m.pid else None for m in messages],
         }
+        known_as = {"hostname": host}
+        for name in ("unit", "container"):
+            if any(getattr(m, name) for m in messages):
+                known_as[name] = Coded.of([getattr(m, name) for m in messages])
+        if any(m.exe or m.command for m in messages):
+            columns["actor.process.file.path"] = Coded.of([m.exe for m in messages])
+            columns["actor.process.cmd_line"] = Coded.of([m.command for m in messages])
+            columns["actor.user.uid"] = Coded.of([m.uid for m in messages])
         users = None
         logins: list[Login] = []
         if kind == "auth":
@@ -116,9 +166,22 @@ class SyslogReader:
             np.array([message.time for message in messages], dtype=np.int64),
             backwards,
             columns,
-            Facts({"hostname": host}, user=users),
+            Facts(known_as, user=users),
             syslog_shapes(messages, logins),
         )
+
+
+def structured_data(line: str, place: int) -> tuple[dict[str, str], int]:
+    """The parameters of RFC 5424's structured data that begins at a place, and where it ends."""
+    if line.startswith("-", place):
+        return {}, place + 1
+    fields: dict[str, str] = {}
+    while (element := _ELEMENT.match(line, place)) is not None:
+        place = element.end()
+        for name, written in _PARAMETER.findall(element[2]):
+            if len(fields) < FIELDS_AT_MOST:
+                fields[f"{element[1]}.{name}"] = _QUOTED_SIGN.sub(r"\1", written)
+    return fields, place
 
 
 def syslog_shapes(messages: Sequence[Message], logins: Sequence[Login]) -> list[Shape]:
@@ -141,6 +204,9 @@ def syslog_shapes(messages: Sequence[Message], logins: Sequence[Login]) -> list[
         }
         for name in ("TTY", "PWD", "USER", "COMMAND") if service == "sudo" else ():
             fields[name] = Coded.of([logins[place].fields.get(name) for place in places])
+        said = dict.fromkeys(name for place in places for name in messages[place].fields)
+        for name in list(said)[:FIELDS_AT_MOST]:
+            fields.setdefault(name, Coded.of([messages[place].fields.get(name) for place in places]))
         shapes.append(
             fields_shape(LogSource("linux", None, service), fields, len(places), np.array(places, dtype=np.int64))
         )

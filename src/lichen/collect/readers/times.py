@@ -15,6 +15,7 @@ _NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 _MONTHS = {name: number for number, name in enumerate(_NAMES.split(), 1)}
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)")
 _ACCESS = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_LOCAL = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LATEST = 253_402_300_800 * MICROSECONDS  # the year 10000
 Read = Callable[[str], int | None]
@@ -73,10 +74,23 @@ def access_time(text: str) -> int | None:
         return None
 
 
-def iso_time(text: str) -> int | None:
-    """An RFC 3339 or ISO 8601 time; without a zone it is taken as UTC."""
+def local_access_time(text: str, zone: ZoneInfo) -> int | None:
+    """HAProxy's time, `24/Nov/2026:11:14:32.123`, in a zone that is given."""
+    match = _LOCAL.fullmatch(text)
+    if match is None or match[2] not in _MONTHS:
+        return None
+    year, day, hour, minute, second = (int(match[place]) for place in (3, 1, 4, 5, 6))
     try:
-        return from_text(text)
+        moment = dt.datetime(year, _MONTHS[match[2]], day, hour, minute, min(second, 59), tzinfo=zone)
+    except ValueError:
+        return None
+    return in_microseconds(moment) + int((match[7] or "").ljust(6, "0"))
+
+
+def iso_time(text: str) -> int | None:
+    """An RFC 3339 or ISO 8601 time; without a zone, or with the word UTC, it is taken as UTC."""
+    try:
+        return from_text(text.removesuffix(" UTC"))
     except (ValueError, OverflowError):
         return None
 

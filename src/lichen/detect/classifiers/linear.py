@@ -121,6 +121,7 @@ class BehaviourClassifier:
 
     name = "classifier.behaviour"
     memory_type = FoldMemory
+    judges_alone = True  # an event's score is the same whatever stands beside it
 
     def __init__(self, model: LinearModel, minutes: int) -> None:
         self.model, self.minutes = model, minutes

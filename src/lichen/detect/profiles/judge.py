@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -51,11 +53,23 @@ class Judge:
             for part, ladder in enumerate(ladders)
         ]
         self.malice = Malice(learned.malicious, use.attack_given, len(ladders))
-        self.expected = Sides((o for o in overlays if not o.side.startswith(SIDE)), use.given)
-        self.condemned = Sides((o for o in overlays if o.side.startswith(SIDE)), use.given)
-        self._judged: dict[Act, Judged] = {}
         self._others: dict[tuple[str, ...], tuple[float, float, str]] = {}
         self._logs: list[dict[str, tuple[float, float]]] = [{} for _ in ladders]
+        self._turn = threading.Lock()  # what is remembered is shared by the same model under several answers
+        self._lay(overlays)
+
+    def _lay(self, overlays: Sequence[Overlay]) -> None:
+        given = self.use.given
+        self.expected = Sides((o for o in overlays if not o.side.startswith(SIDE)), given)
+        self.condemned = Sides((o for o in overlays if o.side.startswith(SIDE)), given)
+        self._judged: dict[Act, Judged] = {}
+
+    def under(self, overlays: Sequence[Overlay]) -> Judge:
+        """The same learned, under exactly these answers. What does not depend on answers is shared, not derived anew:
+        trees, letters, and what anyone may do."""
+        laid = copy(self)
+        laid._lay(overlays)
+        return laid
 
     def placed(self, leaf: Leaf) -> Leaf:
         """The leaf with its image's stand-in, if the image was watched too little (`counts.stand_ins`)."""
@@ -71,6 +85,10 @@ class Judge:
 
     def judge(self, acts: Sequence[Act]) -> list[Judged]:
         """A judgement of each act."""
+        with self._turn:
+            return self._judgements(acts)
+
+    def _judgements(self, acts: Sequence[Act]) -> list[Judged]:
         known = self._judged
         unknown = [act for act in acts if act not in known]
         if unknown:

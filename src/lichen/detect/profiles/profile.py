@@ -13,12 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
 import numpy as np
 
 from lichen.core.batch import Batch, Rows
 from lichen.core.census import CensusRow
-from lichen.core.change import Overlay
+from lichen.core.change import Overlay, overlays_mark
 from lichen.core.desk import Beside
 from lichen.core.doors import Memory
 from lichen.core.entity import Subject
@@ -67,8 +66,18 @@ class Profile:
 
     @cached_property
     def version(self) -> str:
-        """A hash of everything that scores: counts, settings, answers in force."""
-        return saved.digest(self.learned, {**self._settings(), "overlays": msgspec.to_builtins(self.overlays)})
+        """A hash of everything that scores, counts and settings; of the answers in force, a mark behind it."""
+        return self.bare_version + overlays_mark(self.overlays)
+
+    @cached_property
+    def bare_version(self) -> str:
+        """A hash of counts and settings: what is saved."""
+        return saved.digest(self.learned, {**self._settings(), "overlays": []})
+
+    @property
+    def judges_alone(self) -> bool:
+        """Whether an event's score is the same whatever stands beside it."""
+        return not self.use.remembers
 
     @property
     def memory_type(self) -> Any:
@@ -142,9 +151,14 @@ class Profile:
     def learn(self, batch: Batch, weight: float = 1.0, side: str = "benign") -> Self:
         """A profile that has seen these events too, each counted `weight` times; `side` is "benign" or
         "malicious:T1059.004". Acts whose context lies before the batch teach nothing (learn stretches whole)."""
+        return self.learn_on(batch, {}, weight, side)[0]
+
+    def learn_on(self, batch: Batch, before: Memory, weight: float = 1.0, side: str = "benign") -> tuple[Self, Memory]:
+        """As `learn`, of a stream that is learned in pieces: `before` is what the piece before left in hand ({} at its
+        beginning), and what this one leaves comes back beside (`schooling.School`)."""
         if batch.kind not in self.use.kinds or not len(batch) or weight <= 0:
-            return self
-        acts, _ = self.use.read(batch, {})
+            return self, before
+        acts, after = self.use.read(batch, before)
         times = batch.times()
         learned = dict(self.learned)
         for kind in self.use.ladders:
@@ -166,7 +180,7 @@ class Profile:
                 leaves = (((*entity, *parts[:-1]), parts[-1], n) for (entity, parts), n in seen)
                 benign = added(old.benign, leaves)
                 learned[kind] = Learned(benign, old.malicious, spanned(old.spans, spans_of(mine, times[own.rows])))
-        return replace(self, learned=learned)
+        return replace(self, learned=learned), after
 
     def emptied(self) -> Self:
         """The same use and settings, knowing nothing."""
@@ -192,7 +206,13 @@ class Profile:
 
     def with_overlays(self, overlays: Sequence[Overlay]) -> Self:
         """The same counts under exactly these answers, in their order; () is the model as if none had been given."""
-        return replace(self, overlays=tuple(overlay for overlay in overlays if overlay.detector == self.name))
+        mine = tuple(overlay for overlay in overlays if overlay.detector == self.name)
+        if mine == self.overlays:
+            return self
+        laid = replace(self, overlays=mine)
+        laid.__dict__["bare_version"] = self.bare_version
+        laid.__dict__["judges"] = {kind: judge.under(mine) for kind, judge in self.judges.items()}  # derived once
+        return laid
 
     def overlay_for(self, batch: Batch, rows: Rows, node: str, side: str = "benign", epsilon: float = 0.05) -> Overlay:
         """The side mixture that says of these rows' values: expected here (or, malicious side: an attack here)."""

@@ -14,12 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import msgspec
 import numpy as np
 
 from lichen.core.batch import Batch, Rows
 from lichen.core.census import CensusRow
-from lichen.core.change import Overlay
+from lichen.core.change import Overlay, overlays_mark
 from lichen.core.desk import Beside
 from lichen.core.doors import Memory
 from lichen.core.entity import Subject
@@ -31,7 +30,7 @@ from lichen.detect.profiles.entities import Known, entities, entity_of, kind_of
 from lichen.detect.profiles.judge import CLIP
 from lichen.detect.profiles.profile import HALF_LIFE_DAYS, spans_of
 from lichen.detect.profiles.tails import Tails, counted_as, value_parts, value_text
-from lichen.detect.profiles.tally import RateMemory, Running, Tallied, cells_of, tally
+from lichen.detect.profiles.tally import Different, RateMemory, Running, Tallied, cells_of, tally
 from lichen.detect.profiles.uses.rate import COUNTERS, EVENTS, Counter
 from lichen.detect.profiles.volumes import Key, Volumes
 from lichen.detect.windows import Scores, fold
@@ -57,8 +56,13 @@ class RateProfile:
 
     @cached_property
     def version(self) -> str:
-        """A hash of everything that scores: counts, settings, answers in force."""
-        return saved_rates.digest(self.learned, {**self._settings(), "overlays": msgspec.to_builtins(self.overlays)})
+        """A hash of everything that scores, counts and settings; of the answers in force, a mark behind it."""
+        return self.bare_version + overlays_mark(self.overlays)
+
+    @cached_property
+    def bare_version(self) -> str:
+        """A hash of counts and settings: what is saved."""
+        return saved_rates.digest(self.learned, {**self._settings(), "overlays": []})
 
     @property
     def memory_type(self) -> Any:
@@ -119,8 +123,14 @@ class RateProfile:
     def learn(self, batch: Batch, weight: float = 1.0, side: str = "benign") -> Self:
         """A profile that has counted these events too (the malicious side is no rate, and teaches nothing here).
         Different things are told apart within one batch: learn stretches whole (`fit.joined`)."""
+        return self.learn_on(batch, {}, weight, side)[0]
+
+    def learn_on(self, batch: Batch, before: Memory, weight: float = 1.0, side: str = "benign") -> tuple[Self, Memory]:
+        """As `learn`, of a stream that is learned in pieces: {"different": Different} is what the pieces before have
+        counted; it grows, and comes back beside."""
         if not len(batch) or side != "benign" or weight <= 0:
-            return self
+            return self, before
+        different: Different = before.get("different") or Different()
         learned = dict(self.learned)
         for kind in KINDS:
             who, _ = entities(batch, np.arange(len(batch)), kind)
@@ -129,15 +139,18 @@ class RateProfile:
             for counter in COUNTERS:
                 if kind in counter.subjects:
                     for one in tally(batch, counter, cells):
-                        for cell, amount in zip(one.filled, one.amount, strict=True):
+                        for cell, amount in zip(one.filled, different.fresh(one, who.values), strict=True):
                             entity = counted_as(who.values[one.cells.subject[cell]])
                             seen.append(((entity, counter.name, one.cells.scale), one.cells.start[cell], amount))
             if seen:
                 there = np.flatnonzero(who.present)
                 spans = spans_of(who.take(there), batch.times()[there])
-                spans = {counted_as(entity): span for entity, span in spans.items()}
-                learned[kind] = learned.get(kind, Volumes()).added(seen, spans)
-        return replace(self, learned=learned)
+                by_name: dict[tuple[str, ...], tuple[int, int]] = {}
+                for entity, (first, last) in spans.items():  # several images of one workload: first begin to last end
+                    begun, ended = by_name.get(name := counted_as(entity), (first, last))
+                    by_name[name] = min(begun, first), max(ended, last)
+                learned[kind] = learned.get(kind, Volumes()).added(seen, by_name)
+        return replace(self, learned=learned), {"different": different}
 
     def emptied(self) -> Self:
         """The same settings, knowing nothing."""
@@ -163,10 +176,19 @@ class RateProfile:
 
     def with_overlays(self, overlays: Sequence[Overlay]) -> Self:
         """The same counts under exactly these answers, in their order."""
-        return replace(self, overlays=tuple(overlay for overlay in overlays if overlay.detector == self.name))
+        mine = tuple(overlay for overlay in overlays if overlay.detector == self.name)
+        if mine == self.overlays:
+            return self
+        laid = replace(self, overlays=mine)
+        laid.__dict__["bare_version"] = self.bare_version
+        laid.__dict__["tails"] = {kind: tails.under(mine) for kind, tails in self.tails.items()}  # derived once
+        return laid
 
     def overlay_for(self, batch: Batch, rows: Rows, node: str, side: str = "benign", epsilon: float = 0.05) -> Overlay:
-        """The side mixture that calls the volumes of these rows expected: their greatest minute and window."""
+        """The side mixture that calls the volumes of these rows expected: their greatest minute and window. Empty on
+        the malicious side: there is no rate that attacks have in common."""
+        if side != "benign":
+            return Overlay(self.name, node, side=side, epsilon=epsilon)
         cut = batch.take(np.unique(rows))
         values: dict[tuple[str, int], float] = {}
         for kind in KINDS:

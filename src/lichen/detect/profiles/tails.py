@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 
 from lichen.core.change import Overlay
 from lichen.detect.profiles.counts import Leaf
@@ -45,6 +46,15 @@ class Tails:
         self.expecting = Expecting(volumes)
         asked = sum(kind in counter.subjects and counter.name != EVENTS for counter in COUNTERS)
         self.log_questions = math.log(asked * (1 + minutes))
+        self._lay(overlays)
+
+    def under(self, overlays: Sequence[Overlay]) -> Tails:
+        """The same volumes under exactly these answers; what is derived from volumes is shared."""
+        laid = copy(self)
+        laid._lay(overlays)
+        return laid
+
+    def _lay(self, overlays: Sequence[Overlay]) -> None:
         self._answers: dict[str, list[tuple[float, str, int, float]]] = {}
         for overlay in overlays:
             for value in overlay.values:

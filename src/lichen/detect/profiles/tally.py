@@ -17,6 +17,7 @@ from lichen.detect.profiles.acts import Coded, combine
 from lichen.detect.profiles.uses.rate import Counter
 from lichen.detect.windows import OpenWindow
 
+THINGS_HELD = 1 << 18  # different things of all cells that a stream learned in pieces keeps in hand
 THINGS_LIMIT = 2048  # different things of one counter in one minute or window; more are not told apart
 
 
@@ -144,6 +145,37 @@ class Running:
             "amounts": {key: table for key, table in self._amounts.items() if key in windows},
             "things": {key: table for key, table in self._things.items() if key in windows and table},
         }
+
+
+class Different:
+    """The different things that each cell has held so far, of a stream that is learned in pieces. Bounded: the oldest
+    cells go first, and what comes to them later is counted again."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, Any, str, int], set[int]] = {}
+        self._total = 0
+
+    def fresh(self, one: Tallied, entities: Sequence[Any]) -> list[float]:
+        """Of each filled cell what this piece adds: its amount, or how many things it had not held before."""
+        if not one.things:
+            return one.amount
+        added = []
+        for cell, things in zip(one.filled, one.things, strict=True):
+            start, entity = one.cells.start[cell], entities[one.cells.subject[cell]]
+            held = self._held.setdefault((start, entity, one.counter.name, one.cells.scale), set())
+            before = len(held)
+            held.update(things)
+            self._total += len(held) - before
+            added.append(float(len(held) - before))
+        if self._total > THINGS_HELD:
+            self._let_go()
+        return added
+
+    def _let_go(self) -> None:
+        for key in sorted(self._held, key=lambda key: key[0]):
+            if self._total <= THINGS_HELD // 2:
+                return
+            self._total -= len(self._held.pop(key))
 
 
 def _hash(text: str) -> int:

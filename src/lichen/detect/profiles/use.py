@@ -56,6 +56,7 @@ class Use:
     given: int = 0
     template: Callable[[str], Template | None] = no_template
     attack_given: int = 0
+    remembers: bool = False  # whether what came before an event is part of its value
 
 
 def leaf_size(use: Use, kind: str) -> int:

@@ -81,6 +81,16 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class TimePart:
+    """The `part` (minute, hour, day, week, month, year) of the time that the value is, as it is written there, is
+    `number`."""
+
+    field: str
+    part: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SameAs:
     """The value is, contains, starts or ends with the value of the field `other` of the same record."""
 
@@ -98,7 +108,7 @@ class Listed:
     name: str
 
 
-Predicate: TypeAlias = Exists | Text | Glob | Regex | Within | Compare | SameAs | Listed
+Predicate: TypeAlias = Exists | Text | Glob | Regex | Within | Compare | TimePart | SameAs | Listed
 
 
 @dataclass(frozen=True, slots=True)

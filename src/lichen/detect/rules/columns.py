@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from lichen.detect.rules.algebra import Glob, How, Predicate, Text, Wild
+from lichen.detect.rules.event_fields import is_list, text_of, texts_of
 from lichen.detect.rules.judging import Judge
 from lichen.detect.rules.literals import SHORT, ValueLiterals
 
 Ids = npt.NDArray[np.int32]
-
-
-def text_of(value: Any) -> str:
-    """A value as the text that rules compare: 200, true, 1.5; a whole float as its integer."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else str(value)
 
 
 def needle_of(predicate: Predicate) -> tuple[How, str, bool] | None:
@@ -39,6 +30,7 @@ def needle_of(predicate: Predicate) -> tuple[How, str, bool] | None:
 
 class Column:
     """The distinct values of one field seen so far: an id for each (0: no value), and which scanned predicates hold.
+    A list of values is one value with an id of its own; of it holds what holds of any of its elements.
 
     `judges` are the predicates of this field that are not decided by the scan alone, by predicate number.
     """
@@ -59,13 +51,17 @@ class Column:
         self.texts: list[str] = [""]
         self.hits: list[frozenset[int]] = [frozenset()]
         self.size = 0
+        self.elements: dict[int, tuple[int, ...]] = {}  # ids of the elements of each list, by the list's id
         self._ids: dict[str, int] = {}
+        self._lists: dict[tuple[int, ...], int] = {}
         self._answers: dict[int, dict[int, bool]] = {}
 
     def ids_of(self, array: pa.Array) -> Ids:
         """The id of each value of an Arrow array; new values are judged."""
         if array.null_count == len(array):
             return np.zeros(len(array), dtype=np.int32)
+        if is_list(array):
+            return self._ids_of_lists([texts_of(value) for value in array.to_pylist()])
         encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
         values = encoded.dictionary.to_pylist()
         if not _is_text(encoded.dictionary.type):
@@ -91,6 +87,31 @@ class Column:
                 self.hits.append(frozenset(found))
         return [0 if text is None else known[text] for text in texts]
 
+    def _ids_of_lists(self, cells: Sequence[tuple[str, ...] | None]) -> Ids:
+        flat = self._ids_of_texts([text for cell in cells if cell is not None for text in cell])
+        ids, start = np.zeros(len(cells), dtype=np.int32), 0
+        for place, cell in enumerate(cells):
+            if cell is not None:
+                ids[place] = self._id_of_list(tuple(sorted(set(flat[start : start + len(cell)]))))
+                start += len(cell)
+        return ids
+
+    def _id_of_list(self, elements: tuple[int, ...]) -> int:
+        if len(elements) == 1:
+            return elements[0]
+        known = self._lists.get(elements)
+        if known is None:
+            known = self._lists[elements] = len(self.texts)
+            self.texts.append("")
+            self.size += 8 * len(elements) + 64
+            self.hits.append(frozenset().union(*(self.hits[each] for each in elements)))
+            self.elements[known] = elements
+        return known
+
+    def texts_of_id(self, number: int) -> tuple[str, ...]:
+        """The texts that a value holds: itself, or each element of a list."""
+        return tuple(self.texts[each] for each in self.elements.get(number, (number,)))
+
     def answers(self, number: int, ids: Iterable[int]) -> list[bool]:
         """Whether a predicate that the scan does not decide holds of each value; no value satisfies none."""
         judge, known = self._judges[number], self._answers.setdefault(number, {0: False})
@@ -98,7 +119,7 @@ class Column:
         for each in ids:
             answer = known.get(each)
             if answer is None:
-                answer = known[each] = judge(self.texts[each])
+                answer = known[each] = any(map(judge, self.texts_of_id(each)))
             answers.append(answer)
         return answers
 

@@ -15,7 +15,7 @@ is the values, blank between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import yaml
 from lichen.core.batch import Batch, Shape, Stream
 from lichen.core.errors import RuleError
 from lichen.core.ocsf import view_of
-from lichen.detect.rules.columns import text_of
+from lichen.detect.rules.event_fields import text_of
 from lichen.detect.rules.judging import NamedList
 from lichen.detect.rules.rule_file import Document, line_of, read_documents
 from lichen.detect.rules.ruleset import COMPANION, RuleSet
@@ -139,12 +139,12 @@ def _batch(rule: Rule, cases: list[Case]) -> Batch:
 
 
 def prove_rules(
-    folders: Iterable[Path], lists: Mapping[str, NamedList] | None = None
+    folders: Iterable[Path], lists: Mapping[str, NamedList] | None = None, pipelines: Sequence[Path] = ()
 ) -> tuple[list[Outcome], list[RuleError]]:
     """Every case of every rule in the folders, and every fault: a rule refused, a companion absent or unreadable."""
     outcomes: list[Outcome] = []
     places = list(folders)
-    rules = RuleSet.load(places).with_lists(lists or {})
+    rules = RuleSet.load(places, pipelines).with_lists(lists or {})
     faults = list(rules.refused)
     for rule in rules.rules:
         read = list(cases_of(rule))

@@ -23,6 +23,7 @@ from lichen.core.entity import Subject
 from lichen.core.evidence import SAMPLES, Evidence, cause_of
 from lichen.core.ocsf import SUBJECT_KINDS
 from lichen.core.time import window_start
+from lichen.detect.rules.measures import Item
 
 OPEN_WINDOWS = 16  # of one subject and detector; older ones are evicted and counted
 OPEN_SERIES = 1 << 15  # subjects times detectors; beyond, the half that was silent longest is evicted and counted
@@ -81,6 +82,7 @@ class OpenHits(msgspec.Struct):
             sample_event_ids=tuple(event_id for _, event_id in sampled),
             techniques=self.techniques,
             others=tuple(cause for cause, _ in ranked[1 : 1 + TOLD]),
+            sample_times=tuple(time for time, _ in sampled),
         )
 
 
@@ -89,6 +91,10 @@ class HitsMemory(TypedDict, total=False):
 
     windows: dict[str, list[OpenHits]]  # of each subject and detector, oldest first
     evicted: int
+    series: dict[str, list[Item]]  # of each correlation and group, in order of time
+    items: int  # in all series
+    clock: int  # µs; half of some batch's events were later
+    seen: dict[str, list[str]]  # log source -> fields that ever had a value (reach.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +161,65 @@ def fold_hits(
             causes=_counted(opened.causes, looked_at, causes, times, batch),
             techniques=each.techniques,
         )
-        kept = sorted([one for one in before if one is not opened] + [grown], key=lambda one: one.window)
-        windows[key] = kept[-OPEN_WINDOWS:]
-        evicted += len(kept) - len(windows[key])
+        windows[key], lost = _with(before, opened, grown)
+        evicted += lost
         evidence.append(grown.row(version))
     windows, dropped = _bounded(windows)
     return evidence, {**memory, "windows": windows, "evicted": evicted + dropped}
+
+
+def _with(before: Sequence[OpenHits], opened: OpenHits, grown: OpenHits) -> tuple[list[OpenHits], int]:
+    """The open windows with one of them grown, and how many were let go."""
+    kept = sorted([one for one in before if one is not opened] + [grown], key=lambda one: one.window)
+    return kept[-OPEN_WINDOWS:], max(0, len(kept) - OPEN_WINDOWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that is more than one event: whom and when, the cause and in words why, and the events that made it."""
+
+    detector: str
+    subject: Subject
+    time: int
+    cause: str
+    because: str
+    samples: tuple[tuple[int, str], ...]
+    techniques: tuple[str, ...] = ()
+
+
+def fold_told(
+    told: Sequence[Told], minutes: int, memory: Memory, version: str
+) -> tuple[list[Evidence], dict[str, Any]]:
+    """The rows that these touch, and the memory after them; `n_events` counts how often it was told in a window."""
+    windows: dict[str, list[OpenHits]] = dict(memory.get("windows", {}))
+    evicted = int(memory.get("evicted", 0))
+    starts = window_start(np.array([each.time for each in told], dtype=np.int64), minutes).tolist()
+    rows: dict[tuple[str, int], OpenHits] = {}
+    for each, start in zip(told, starts, strict=True):
+        key = f"{each.subject.kind}\0{each.subject.name}\0{each.detector}"
+        before = windows.get(key, [])
+        opened = next((one for one in before if one.window == start), None)
+        if opened is None:
+            opened = OpenHits(each.subject, start, each.detector, each.because, each.time)
+        causes = dict(opened.causes)
+        if each.cause in causes or len(causes) < CAUSES:
+            seen = causes.get(each.cause, Seen())
+            samples = list(dict.fromkeys([*seen.samples, *each.samples]))[:SAMPLES]
+            causes[each.cause] = Seen(seen.count + 1, samples)
+        grown = msgspec.structs.replace(
+            opened,
+            because=each.because,
+            first_time=min(each.time, opened.first_time),
+            n_events=opened.n_events + 1,
+            causes=causes,
+            techniques=each.techniques,
+        )
+        windows[key], lost = _with(before, opened, grown)
+        evicted += lost
+        rows[key, start] = grown
+    windows, dropped = _bounded(windows)
+    after = {**memory, "windows": windows, "evicted": evicted + dropped}
+    return [grown.row(version) for grown in rows.values()], after
 
 
 def _bounded(windows: dict[str, list[OpenHits]]) -> tuple[dict[str, list[OpenHits]], int]:

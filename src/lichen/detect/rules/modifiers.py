@@ -7,10 +7,8 @@ instead of bytes (`base64offset` beyond ASCII) and writes a byte-order mark in U
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
-from itertools import product
 from typing import Any
 
 import re2
@@ -21,41 +19,56 @@ from lichen.detect.rules.algebra import (
     AnyOf,
     Compare,
     Exists,
-    Glob,
     How,
     Leaf,
     Listed,
     Node,
     Not,
-    Piece,
     Regex,
     SameAs,
-    Text,
+    TimePart,
     Wild,
     Within,
     joined,
 )
-from lichen.detect.rules.casing import fold
+from lichen.detect.rules.spellings import (
+    Spelling,
+    Unfit,
+    anchored,
+    base64,
+    dashed,
+    recoded,
+    text_condition,
+)
 
-DASHES = ("-", "/", "–", "—", "―")  # what `windash` holds for the same
-DASHES_LIMIT = 5  # in one value: each multiplies its spellings by five
 CODECS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
 FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 RELATIONS = ("gt", "gte", "lt", "lte")
+TIME_PARTS = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day": (1, 31),
+    "week": (1, 53),
+    "month": (1, 12),
+    "year": (1, 9999),
+}
 ANCHORS = {"contains": How.CONTAINS, "startswith": How.STARTS, "endswith": How.ENDS}
 _OTHERS = ("all", "neq", "re", "cased", "cidr", "base64", "base64offset", "windash", "exists", "expand", "fieldref")
-SUPPORTED = frozenset([*CODECS, *FLAGS, *RELATIONS, *ANCHORS, *_OTHERS])
-KEYWORD_MODIFIERS = SUPPORTED - {*RELATIONS, "startswith", "endswith", "cidr", "exists", "expand", "fieldref"}
+SUPPORTED = frozenset([*CODECS, *FLAGS, *RELATIONS, *TIME_PARTS, *ANCHORS, *_OTHERS])
+KEYWORD_MODIFIERS = SUPPORTED - {
+    *RELATIONS,
+    *TIME_PARTS,
+    "startswith",
+    "endswith",
+    "cidr",
+    "exists",
+    "expand",
+    "fieldref",
+}
 
-Spelling = tuple[Piece, ...]
+PLACEHOLDERS = "name it under vars: in a pipeline (--pipeline FILE; content/pipelines/placeholders.yml shows how)"
 
-
-class Unfit(Exception):
-    """A value or chain that cannot be compiled exactly: the fault and its remedy."""
-
-    def __init__(self, fault: str, remedy: str) -> None:
-        super().__init__(fault)
-        self.fault, self.remedy = fault, remedy
+_MAPPED_BITS = 96  # of ::ffff:0:0/96
 
 
 def condition_of(field: str | None, modifiers: Sequence[str], values: Sequence[Any]) -> Node:
@@ -96,12 +109,34 @@ def _exists(field: str, chain: list[str], value: Any) -> Node:
 
 def _cidr(field: str, chain: list[str], value: Any) -> Node:
     _alone(chain, "cidr")
-    return Leaf(Within(field, ip_network(_plain(value))))
+    return within(field, ip_network(_plain(value)))
+
+
+def within(field: str, network: Any) -> Node:
+    """The value is an address of the network; one of IPv4 addresses mapped into IPv6 is that IPv4 network."""
+    if network.version == 6 and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            network = ip_network(f"{mapped}/{network.prefixlen - _MAPPED_BITS}")
+    return Leaf(Within(field, network))
 
 
 def _compare(field: str, chain: list[str], value: Any) -> Node:
     _alone(chain, chain[0])
-    return Leaf(Compare(field, chain[0], value.number))
+    return compared(field, chain[0], value.number)
+
+
+def compared(field: str, relation: str, number: float) -> Node:
+    """The value is a number that stands in `relation` to `number`."""
+    return Leaf(Compare(field, relation, number))
+
+
+def _time_part(field: str, chain: list[str], value: Any) -> Node:
+    _alone(chain, chain[0])
+    least, most = TIME_PARTS[chain[0]]
+    if value.number != int(value.number) or not least <= value.number <= most:
+        raise Unfit(f"no {chain[0]} is {value.number}", f"use whole numbers from {least} to {most}")
+    return Leaf(TimePart(field, chain[0], int(value.number)))
 
 
 def _fieldref(field: str, chain: list[str], value: Any) -> Node:
@@ -116,17 +151,20 @@ def _fieldref(field: str, chain: list[str], value: Any) -> Node:
 
 
 def _expand(field: str, chain: list[str], value: Any) -> Node:
-    _alone(chain, "expand")
-    pieces = value.s
-    if len(pieces) != 1 or not isinstance(pieces[0], Placeholder):
-        raise Unfit("|expand takes one whole placeholder", "write '%name%', the name of an indicator list")
-    return Leaf(Listed(field, pieces[0].name))
+    """A placeholder that no pipeline gave values to: alone it is the name of an indicator list."""
+    text = value.insert_placeholders()
+    named = [piece.name for piece in getattr(text, "s", ()) if isinstance(piece, Placeholder)]
+    if chain != ["expand"] or len(text.s) != 1 or not named:
+        what = f"no pipeline gives %{named[0]}% a value" if named else "|expand without a %placeholder%"
+        raise Unfit(what, PLACEHOLDERS)
+    return Leaf(Listed(field, named[0]))
 
 
 _OF_ONE_KIND: dict[str, Callable[[str, list[str], Any], Node]] = {
     "exists": _exists,
     "cidr": _cidr,
     **dict.fromkeys(RELATIONS, _compare),
+    **dict.fromkeys(TIME_PARTS, _time_part),
     "fieldref": _fieldref,
     "expand": _expand,
 }
@@ -148,8 +186,12 @@ def _regex(field: str | None, chain: list[str], value: Any) -> Node:
     others = set(chain) - {"re", *FLAGS}
     if others:
         raise Unfit(f"|re with |{sorted(others)[0]}", "write anchors and variants into the pattern itself")
-    flags = "".join(sorted({FLAGS[name] for name in chain if name in FLAGS}))
-    pattern = (f"(?{flags})" if flags else "") + value.original
+    return pattern_of(field, "".join(sorted({FLAGS[name] for name in chain if name in FLAGS})), value.original)
+
+
+def pattern_of(field: str | None, flags: str, written: str) -> Node:
+    """The pattern is found in the value. Raises Unfit where RE2 cannot match it in linear time."""
+    pattern = (f"(?{flags})" if flags else "") + written
     options = re2.Options()
     options.log_errors = False
     try:
@@ -168,18 +210,24 @@ def _text(field: str | None, chain: list[str], value: Any) -> Node:
         if name in CODECS:
             codec = CODECS[name]
         elif name in ("base64", "base64offset"):
-            spellings = [variant for spelling in spellings for variant in _base64(spelling, codec, name)]
+            spellings = [variant for spelling in spellings for variant in base64(spelling, codec, name)]
             codec = None
         elif name == "windash":
-            spellings = [variant for spelling in spellings for variant in _dashed(spelling)]
+            spellings = [variant for spelling in spellings for variant in dashed(spelling)]
         elif name in ANCHORS:
-            spellings = [_anchored(spelling, ANCHORS[name]) for spelling in spellings]
+            spellings = [anchored(spelling, ANCHORS[name]) for spelling in spellings]
     if codec is not None:
-        spellings = [_recoded(spelling, codec) for spelling in spellings]
+        spellings = [recoded(spelling, codec) for spelling in spellings]
     cased = "cased" in chain
     if field is None:
-        spellings = [_anchored(spelling, How.CONTAINS) for spelling in spellings]
+        spellings = [anchored(spelling, How.CONTAINS) for spelling in spellings]
     return joined(AnyOf, (text_condition(field, spelling, cased) for spelling in spellings))
+
+
+def text_of_value(field: str | None, value: Any, cased: bool) -> Node:
+    """A value with its wildcards, all modifiers applied before."""
+    spelling = _pieces(value)
+    return text_condition(field, anchored(spelling, How.CONTAINS) if field is None else spelling, cased)
 
 
 def _pieces(value: Any) -> Spelling:
@@ -189,93 +237,3 @@ def _pieces(value: Any) -> Spelling:
         return (str(value.boolean).lower(),)
     wild = {SpecialChars.WILDCARD_MULTI: Wild.ANY, SpecialChars.WILDCARD_SINGLE: Wild.ONE}
     return tuple(piece if isinstance(piece, str) else wild[piece] for piece in value.s)
-
-
-def _anchored(spelling: Spelling, how: How) -> Spelling:
-    before = () if how is How.STARTS else (Wild.ANY,)
-    after = () if how is How.ENDS else (Wild.ANY,)
-    return (*before, *spelling, *after)
-
-
-def _encoded(spelling: Spelling, codec: str) -> bytes:
-    if any(isinstance(piece, Wild) for piece in spelling):
-        raise Unfit("a wildcard in a text that is encoded", "escape it, or leave the encoding out")
-    text = "".join(piece for piece in spelling if isinstance(piece, str))
-    return b"\xff\xfe" + text.encode("utf-16-le") if codec == "utf-16" else text.encode(codec)
-
-
-def _base64(spelling: Spelling, codec: str | None, name: str) -> list[Spelling]:
-    """The encoding of a text, at each of the three offsets that it may have in a longer one."""
-    raw = _encoded(spelling, codec or "utf-8")
-    if name == "base64":
-        return [(b64encode(raw).decode(),)]
-    starts, ends = (0, 2, 3), (None, -3, -2)
-    return [(b64encode(b" " * i + raw)[starts[i] : ends[(len(raw) + i) % 3]].decode(),) for i in range(3)]
-
-
-def _recoded(spelling: Spelling, codec: str) -> Spelling:
-    """A text as UTF-16 that is compared as it stands, its zero bytes as characters."""
-    mark = "\ufeff" if codec == "utf-16" else ""
-    order = "utf-16-be" if codec == "utf-16-be" else "utf-16-le"
-    return tuple(
-        [mark] * bool(mark)
-        + [piece.encode(order).decode("latin-1") if isinstance(piece, str) else piece for piece in spelling]
-    )
-
-
-def _dashed(spelling: Spelling) -> list[Spelling]:
-    """The spellings of command line options: every dash or slash that begins a word may be any other."""
-    places = [
-        (i, j)
-        for i, piece in enumerate(spelling)
-        if isinstance(piece, str)
-        for j, character in enumerate(piece)
-        if character in "-/" and _begins_word(piece, j)
-    ]
-    if len(places) > DASHES_LIMIT:
-        raise Unfit(f"{len(places)} dashes under |windash", f"split the value: at most {DASHES_LIMIT} dashes in one")
-    variants = []
-    for choice in product(DASHES, repeat=len(places)):
-        pieces = list(spelling)
-        for (i, j), dash in zip(places, choice, strict=True):
-            piece = pieces[i]
-            pieces[i] = f"{piece[:j]}{dash}{piece[j + 1 :]}" if isinstance(piece, str) else piece
-        variants.append(tuple(pieces))
-    return variants
-
-
-def _begins_word(text: str, place: int) -> bool:
-    before, after = text[:place][-1:], text[place + 1 :][:1]
-    return not _is_word(before) and _is_word(after)
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
-
-
-def text_condition(field: str | None, spelling: Spelling, cased: bool) -> Node:
-    """The simplest predicate for a text with wildcards: a glob only where nothing less will do."""
-    pieces: list[Piece] = []
-    for piece in spelling:
-        if isinstance(piece, str):
-            text = piece if cased else fold(piece)
-            if pieces and isinstance(pieces[-1], str):
-                pieces[-1] += text
-            elif text:
-                pieces.append(text)
-        elif piece is Wild.ONE or pieces[-1:] != [Wild.ANY]:
-            pieces.append(piece)
-    match pieces:
-        case []:
-            return Leaf(Text(field, How.IS, "", cased))
-        case [Wild.ANY]:
-            return AllOf(()) if field is None else Leaf(Exists(field))
-        case [str(text)]:
-            return Leaf(Text(field, How.IS, text, cased))
-        case [Wild.ANY, str(text), Wild.ANY]:
-            return Leaf(Text(field, How.CONTAINS, text, cased))
-        case [str(text), Wild.ANY]:
-            return Leaf(Text(field, How.STARTS, text, cased))
-        case [Wild.ANY, str(text)]:
-            return Leaf(Text(field, How.ENDS, text, cased))
-    return Leaf(Glob(field, tuple(pieces), cased))

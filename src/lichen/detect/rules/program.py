@@ -28,7 +28,8 @@ from lichen.detect.rules.algebra import (
     settled,
 )
 from lichen.detect.rules.casing import fold
-from lichen.detect.rules.columns import Column, Ids, needle_of, text_of
+from lichen.detect.rules.columns import Column, Ids, needle_of
+from lichen.detect.rules.event_fields import column_of, texts_of
 from lichen.detect.rules.judging import Judge, compared
 from lichen.detect.rules.keywords import Found, decoded
 from lichen.detect.rules.misses import Bitmap, Misses, Step, guards_of, holds, lines_of, planned
@@ -38,7 +39,7 @@ VERDICTS_LIMIT = 1 << 17  # projections remembered
 VALUES_LIMIT = 32 << 20  # characters of distinct values remembered, with 64 for the keeping of each
 MISSES_LIMIT = 8192  # lines judged at once
 
-ValueOf = Callable[[str], str | None]
+ValueOf = Callable[[str], tuple[str, ...] | None]  # the texts of a field: several in a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,9 @@ class Program:
         """Ids of the values that rules read, a row a line; the last column is the set of keywords in its text."""
         ids = np.zeros((shape.fields.num_rows, len(self._fields) + 1), dtype=np.int32)
         for place, field in enumerate(self._fields):
-            index = shape.fields.schema.get_field_index(field)
-            if index >= 0:
-                ids[:, place] = self._columns[place].ids_of(shape.fields.column(index))
+            column = column_of(shape.fields, field)
+            if column is not None:
+                ids[:, place] = self._columns[place].ids_of(column)
         words = {place: self._words.id_of(kept) for place, each in found.items() if (kept := each & self._words_used)}
         if words:
             texts = len(batch) if shape.keywords is None else len(shape.keywords)
@@ -228,18 +229,18 @@ class Program:
     def _are_alike(self, predicate: SameAs, place: int, other: int, first: int, second: int) -> bool:
         if not first or not second:
             return False
-        return _alike(predicate, self._columns[place].texts[first], self._columns[other].texts[second])
+        values, others = self._columns[place].texts_of_id(first), self._columns[other].texts_of_id(second)
+        return any(_alike(predicate, value, each) for value in values for each in others)
 
     def _agrees(self, plan: Plan, batch: Batch, shape: Shape, line: int) -> bool:
         """Whether a rule that reads texts itself fires on one line."""
         event = line if shape.event is None else int(shape.event[line])
         raw = batch.text[event] if shape.keywords is None else shape.keywords[line]
         text = decoded(raw.as_py())
-        names = shape.fields.schema.names
 
-        def value(field: str) -> str | None:
-            found = shape.fields.column(names.index(field))[line].as_py() if field in names else None
-            return None if found is None else text_of(found)
+        def value(field: str) -> tuple[str, ...] | None:
+            column = column_of(shape.fields.slice(line, 1), field)
+            return None if column is None else texts_of(column[0].as_py())
 
         def truth(node: Node) -> bool:
             if isinstance(node, Not):
@@ -255,10 +256,10 @@ class Program:
         if isinstance(predicate, Exists):
             return value(predicate.field) is not None
         if isinstance(predicate, SameAs):
-            first, second = value(predicate.field), value(predicate.other)
-            return first is not None and second is not None and _alike(predicate, first, second)
-        there = text if predicate.field is None else value(predicate.field)
-        return there is not None and self._judges[self._numbers[predicate]](there)
+            first, second = value(predicate.field) or (), value(predicate.other) or ()
+            return any(_alike(predicate, one, other) for one in first for other in second)
+        there = (text,) if predicate.field is None else value(predicate.field)
+        return there is not None and any(map(self._judges[self._numbers[predicate]], there))
 
 
 def _alike(predicate: SameAs, first: str, second: str) -> bool:

@@ -12,16 +12,24 @@ import yaml
 from lichen.core.errors import RuleError
 
 FILE_LIMIT_BYTES = 1 << 20
-NODES_LIMIT = 100_000  # of one document, aliases followed: what a few nested aliases can blow up without end
+NODES_LIMIT = 100_000  # of one document
+UNFOLDED_LIMIT = 10_000  # of a file shorter than that: what aliases and `action: repeat` can blow up without end
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its data and, beside it, the node tree that knows the lines."""
+    """One YAML document: its data and, beside it, the node tree that knows the lines. `ordinal` counts from 1 within
+    the file."""
 
     path: Path
     data: dict[str, Any]
     node: yaml.MappingNode
+    ordinal: int = 1
+
+    @property
+    def name(self) -> str:
+        """What a rule without an id is called: its file, with a number from the second of a file on."""
+        return self.path.stem if self.ordinal == 1 else f"{self.path.stem}-{self.ordinal}"
 
     @property
     def line(self) -> int:
@@ -57,10 +65,11 @@ def line_of(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def read_documents(path: Path, text: str | None = None) -> Iterator[Document | RuleError]:
+def read_documents(path: Path, text: str | bytes | None = None) -> Iterator[Document | RuleError]:
     """The documents of a rule file, or of `text` as if it stood there; a fault ends the file with a RuleError."""
     try:
-        source = path.read_bytes() if text is None else text.encode("utf-8", "surrogatepass")
+        source = path.read_bytes() if text is None else text
+        source = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     except OSError as error:
         yield RuleError(f"cannot be read: {error.strerror}", place=str(path), remedy="check path and permissions")
         return
@@ -68,22 +77,25 @@ def read_documents(path: Path, text: str | None = None) -> Iterator[Document | R
         yield RuleError("the file is too large", place=str(path), limit=f"{FILE_LIMIT_BYTES} bytes", remedy="split it")
         return
     loader = yaml.CSafeLoader(source)
+    ordinal, left = 0, max(UNFOLDED_LIMIT, len(source))  # a file without aliases has fewer values than bytes
     try:
         while loader.check_node():
             node = loader.get_node()
             if node is None:
                 continue
-            fault = _fault_of(path, node)
+            fault = _fault_of(path, node, min(left, NODES_LIMIT))
             if fault is not None:
                 yield fault
                 return
+            left -= values_in(node)
             data = loader.construct_document(node)
             if data is None:  # an empty document, as a last `---` makes it
                 continue
             if not isinstance(node, yaml.MappingNode):
-                yield RuleError("a rule is a mapping", place=f"{path}:{line_of(node)}", remedy="see docs/rules.md")
+                yield RuleError("a rule is a mapping", place=f"{path}:{line_of(node)}", remedy="see docs/sigma.md")
                 return
-            yield Document(path, data, node)
+            ordinal += 1
+            yield Document(path, data, node, ordinal)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -94,14 +106,27 @@ def read_documents(path: Path, text: str | None = None) -> Iterator[Document | R
         loader.dispose()
 
 
-def _fault_of(path: Path, node: yaml.Node) -> RuleError | None:
+def values_in(node: yaml.Node) -> int:
+    """How many values a node holds, itself and those that aliases stand for included."""
+    waiting, seen = [node], 0
+    while waiting:
+        current = waiting.pop()
+        seen += 1
+        if isinstance(current, yaml.SequenceNode):
+            waiting.extend(current.value)
+        elif _is_mapping(current):
+            waiting.extend(value for _, value in current.value)
+    return seen
+
+
+def _fault_of(path: Path, node: yaml.Node, limit: int) -> RuleError | None:
     """What no rule may have: a key twice in a mapping, more nodes than a person writes."""
     waiting, seen = [node], 0
     while waiting:
         current = waiting.pop()
         seen += 1
-        if seen > NODES_LIMIT:
-            return RuleError("too many values", place=str(path), limit=f"{NODES_LIMIT}", remedy="split the rule")
+        if seen > limit:
+            return RuleError("too many values", place=str(path), limit=f"{limit}", remedy="split the rule")
         if isinstance(current, yaml.SequenceNode):
             waiting.extend(current.value)
         elif _is_mapping(current):

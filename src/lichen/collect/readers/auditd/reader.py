@@ -177,6 +177,7 @@ class _Block:
         else:
             columns, facts, shapes = kinds.other_columns(picked, [self._first(event, False) for event in members])
         text = self.lines.text
+        records = [record_shape(list(tables.values()), node, text)] if tables else []  # events of an EOE alone
         return batch_of(
             self.reader.context,
             kind,
@@ -186,7 +187,7 @@ class _Block:
             self.backwards[rows],
             columns,
             facts,
-            [record_shape(list(tables.values()), node, text), *shapes],
+            [*records, *shapes],
         )
 
     def _first(self, event: int, login: bool) -> str:

@@ -14,7 +14,8 @@ SEPARATOR = "\x1d"
 UNKNOWN = frozenset({"(null)", "?", "(none)", ""})
 UNSET = frozenset({"4294967295", "-1", "unset"})
 
-_PAIR = re.compile(r'([\w.-]+)=("[^"]*"|\{[^}]*\}|\S*)')
+# begins where a word does, and a brace closes soon: else one long word or many open braces take quadratic time
+_PAIR = re.compile(r'(?<![\w.-])([\w.-]+)=("[^"]*"|\{[^}]{0,1024}\}|\S*)')
 _OPENING = "{'\""  # what begins a value that may hold blanks
 _ARGUMENT = re.compile(r"\ba(\d{1,6})=(\"[^\"]*\"|\S*)")
 _ARGUMENT_PART = re.compile(r"\ba(\d{1,6})(?:\[(\d{1,6})\])?=(\"[^\"]*\"|\S*)")

@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from lichen.core import ocsf
 from lichen.core.batch import Batch
-from lichen.core.entity import base_name, network_of, path_template, registered_domain
+from lichen.core.entity import base_name, network_of, path_template, registered_domain, remembered
 from lichen.detect.profiles.acts import Acts, Coded, column_of, joint, part
 from lichen.detect.profiles.use import WORKLOAD_LADDER, Template, Use
 
 LONG_LABEL, RANDOM_BITS = 20, 3.4  # letters; bits a letter, above which a long label counts as random
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def name_shape(name: str, domain: str) -> str:
     """What a DNS name looks like before its registered domain: plain, deep, long, random (several may hold)."""
     before = name[:253].rstrip(".").lower().removesuffix(domain).rstrip(".")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from lichen.core.batch import Batch
-from lichen.core.entity import base_name, path_template
+from lichen.core.entity import base_name, path_template, remembered
 from lichen.core.ocsf import PROCESS_ACTIVITY
 from lichen.detect.profiles.acts import PLAIN, Acts, column_of, joint, part
 from lichen.detect.profiles.use import WORKLOAD_AFTER, WORKLOAD_LADDER, Use
@@ -23,7 +22,7 @@ INTERPRETERS, VERBS = frozenset(_INTERPRETERS.split()), frozenset(_WITH_VERBS.sp
 TOKENS = 24
 
 
-@lru_cache(maxsize=65536)
+@remembered
 def manner(image: str, command: str) -> str:
     """How a program was called, without what varies: an interpreter's script or `-c`, a verb, up to three flags.
 

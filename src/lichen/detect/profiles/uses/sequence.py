@@ -49,4 +49,5 @@ USE = Use(
     beside=lambda given: f"calls after {given[-1]}",
     given=3,
     attack_given=2,
+    remembers=True,
 )

@@ -1,0 +1,37 @@
+"""A judge that taught anything would judge no more: whatever learns from recordings refuses one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lichen.core.errors import InputError
+from lichen.evaluate.session import JUDGES, Session
+from lichen.run import fit
+from lichen.run.recorded import Recorded, examples_of, learn_attacks, learn_benign
+
+ORDINARY = Recorded(Session(Path("lab"), "mine", 0, 1, frozenset(), ()), ())
+LEARNERS: list[Callable[[Recorded], Any]] = [
+    lambda one: learn_benign(one, {}),
+    learn_attacks,
+    lambda one: examples_of([one], ORDINARY),
+    lambda one: examples_of([ORDINARY], one),
+    lambda one: fit.fit_judges(None, one, ORDINARY, None, print),  # type: ignore[arg-type]
+    lambda one: fit.fit_judges(None, ORDINARY, one, None, print),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("learn", LEARNERS)
+def test_a_judge_teaches_nobody(name: str, learn: Callable[[Recorded], Any]) -> None:
+    judge = replace(ORDINARY, session=replace(ORDINARY.session, name=name))
+    with pytest.raises(InputError, match="a judge teaches nobody"):
+        learn(judge)
+
+
+def test_another_session_may_teach() -> None:
+    assert examples_of([ORDINARY], ORDINARY) is not None
