@@ -1,5 +1,6 @@
 """Documents and program check each other: every example runs, every setting and detector is told, no link is dead."""
 
+import json
 import os
 import re
 import shlex
@@ -57,6 +58,55 @@ def test_every_command_that_a_page_shows_runs(page: Path, desk: Path) -> None:
         ended = subprocess.run(words, cwd=desk, env=environment, capture_output=True, text=True, timeout=120)
         assert ended.returncode in {0, 1}, f"{page.name}: {command}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
         assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def answering(desk: Path) -> Path:
+    """The same with `store/` that holds alerts of a plain machine, one of a rule that fired, and with odd files."""
+    shutil.copy(ROOT / "lab" / "plain-machine" / "audit.log.xz", desk / "machine.log.xz")
+    (desk / "lichen.yml").write_text("store: store\nwindow_minutes: 1\n", encoding="utf-8")
+    (desk / "doors.ndjson").write_text(
+        '{"at":"2026-11-24T11:14:27Z","door":"east","who":"rosa"}\n' * 3, encoding="utf-8"
+    )
+    sample = ROOT / "content" / "mappings" / "postgresql.sample.log"
+    shutil.copy(sample, desk / "odd.log")
+    return desk
+
+
+def test_commands_that_answer_run_as_they_are_shown(answering: Path) -> None:
+    """What a page shows with an alert's or a signature's id, in its order, with the ids that there are here."""
+    bin_folder = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "NO_COLOR": "1"}
+
+    def ran(words: list[str]) -> str:
+        ended = subprocess.run(
+            words, cwd=answering, env=environment, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        )
+        assert ended.returncode in {0, 1}, f"{words}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
+        assert "Traceback" not in ended.stderr
+        return ended.stdout
+
+    ran(["lichen", "scan", "machine.log.xz"])
+    alerts = [json.loads(line) for line in ran(["lichen", "alert", "list"]).splitlines()]
+    alert = next(a for a in alerts if a["lane"] == "malicious")
+    text = "\n".join(blocks(ROOT / "docs" / "cli.md", "text"))
+    shown = [line[2:] for line in text.splitlines() if line.startswith("$ lichen ") and "https://" not in line]
+    assert len(shown) >= 9
+    for command in shown:
+        words = shlex.split(command)
+        if words[1:3] == ["rule", "list"] or words[1:3] == ["rule", "tune"]:
+            continue  # they need what the line above them fetched from the net
+        words = [alert["uid"] if word == "32f4a2c3" else word for word in words]
+        if "ID" in words:
+            signature = json.loads(ran(["lichen", "signature", "list"]).splitlines()[0])
+            words = [signature["id"] if word == "ID" else word for word in words]
+        if words[1] == "run":
+            words = [*words[:4], "--follow", "machine.log.xz", "--once"]
+        if ">" in words:
+            told = ran(words[: words.index(">")])
+            (answering / words[-1]).write_text(told, encoding="utf-8")
+            continue
+        ran(words)
 
 
 @pytest.mark.parametrize("page", with_blocks("python"), ids=lambda p: p.name)
