@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,3 +224,20 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "BrokenPipe" not in ended.stderr
+
+
+def test_ctrl_c_at_any_moment_after_the_start_says_no_traceback(tmp_path: Path) -> None:
+    script = "from lichen.start import main; import sys; print('on', flush=True); sys.exit(main())"
+    for wait in (0.0, 0.1, 0.3):
+        running = subprocess.Popen(
+            [sys.executable, "-c", script, "run", "--port", "0", "--store", str(tmp_path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert running.stdout is not None
+        running.stdout.readline()
+        time.sleep(wait)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+        assert b"Traceback" not in err, err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from lichen import catalogue
+from lichen.config import Settings
 from lichen.core.errors import InputError
 from lichen.evaluate.session import JUDGES, Session
 from lichen.run import fit
 from lichen.run.recorded import Recorded, examples_of, learn_attacks, learn_benign
+from lichen.run.scan import learn
 
 ORDINARY = Recorded(Session(Path("lab"), "mine", 0, 1, frozenset(), ()), ())
 LEARNERS: list[Callable[[Recorded], Any]] = [
@@ -26,12 +30,21 @@ LEARNERS: list[Callable[[Recorded], Any]] = [
 
 
 @pytest.mark.parametrize("name", JUDGES)
-@pytest.mark.parametrize("learn", LEARNERS)
-def test_a_judge_teaches_nobody(name: str, learn: Callable[[Recorded], Any]) -> None:
+@pytest.mark.parametrize("learning", LEARNERS)
+def test_a_judge_teaches_nobody(name: str, learning: Callable[[Recorded], Any]) -> None:
     judge = replace(ORDINARY, session=replace(ORDINARY.session, name=name))
     with pytest.raises(InputError, match="a judge teaches nobody"):
-        learn(judge)
+        learning(judge)
 
 
 def test_another_session_may_teach() -> None:
     assert examples_of([ORDINARY], ORDINARY) is not None
+
+
+def test_a_judge_s_folder_teaches_nobody_wherever_it_was_copied_to(tmp_path: Path) -> None:
+    copied = tmp_path / "mine"
+    shutil.copytree(catalogue.lab() / JUDGES[1], copied)
+    for path in (copied, copied / "dns-1.log.xz"):
+        with pytest.raises(InputError, match="a judge teaches nobody"):
+            learn(Settings(store=tmp_path / "store"), [path], "malicious", lambda done, total: None)
+    assert not (tmp_path / "store").exists()

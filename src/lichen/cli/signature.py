@@ -86,7 +86,9 @@ def _measured(one: Signature) -> str:
 
     bound = f"at most 1 in {number(1 / one.false_rate_bound)} (95 %)"
     beside = (
-        f"; {counted(one.unjudged_hits, 'more hit')} around the find, which nobody judged" if one.unjudged_hits else ""
+        f"; {counted(one.unjudged_hits, 'more hit')} in windows of alerts, which nobody judged"
+        if one.unjudged_hits
+        else ""
     )
     return (
         f"hits {counted(one.support, 'confirmed event')}, {one.benign_hits:,} of "

@@ -45,3 +45,10 @@ class Belief(msgspec.Struct, frozen=True):
     ledger: tuple[Line, ...]
     version: str
     calibrated_here: bool = False
+
+    @property
+    def carried_by(self) -> tuple[Line, ...]:
+        """The lines that carry it: those with events that add to it; where none does (a window that is only unusual),
+        those whose evidence weighs and scores for malice."""
+        adding = tuple(line for line in self.ledger if line.nats > 0 and line.sample_event_ids)
+        return adding or tuple(line for line in self.ledger if line.weight_nats > 0 and line.score_nats > 0)

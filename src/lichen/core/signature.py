@@ -7,7 +7,7 @@ import msgspec
 
 class Signature(msgspec.Struct, frozen=True):
     """`sigma` is the rule's YAML. `support` confirmed events hit; `benign_hits` of `benign_events` benign ones (0 hits
-    bound the rate at 3/n, 95 %); `unjudged_hits`: events around the confirmed ones, judged by nobody, that it hits too.
+    bound the rate at 3/n, 95 %); `unjudged_hits`: others that it hits, in windows of alerts which nobody judged.
     `stage`: shadow until a person promotes it."""
 
     id: str

@@ -153,7 +153,7 @@ class _Scene:
 
     def confirmed(self) -> dict[int, Rows]:
         """The events that a person confirmed: those that the ledger's causes point at."""
-        lines = [line for belief in self.alert.beliefs for line in belief.ledger if line.nats > 0]
+        lines = [line for belief in self.alert.beliefs for line in belief.carried_by]
         ids = {event_id for line in lines for event_id in line.sample_event_ids}
         causes = {line.cause for line in lines if line.cause}
         found = {}

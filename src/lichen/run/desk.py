@@ -131,18 +131,17 @@ class StoreDesk:
                 remedy=f"lichen alert verdict {uid} malicious",
             )
         found = self.hearing.credit(alert, CONFIRMED, "alert", {})
-        ids = {i for belief in alert.beliefs for line in belief.ledger for i in line.sample_event_ids if line.nats > 0}
-        confirmed, beside = [], []
+        ids = {i for belief in alert.beliefs for line in belief.carried_by for i in line.sample_event_ids}
+        confirmed = []
         for batch in found.again.batches:
             chosen = np.array([name in ids for name in batch.event_ids(range(len(batch)))], dtype=bool)
             confirmed.append((batch, np.flatnonzero(chosen)))
-            beside.append(batch.take(np.flatnonzero(~chosen)))
-        benign = list(self._benign())
+        benign, unjudged = self._sides(ids)
         (best, *_) = synthesise(
             alert,
             confirmed,
             grounds_of(benign),
-            beside=grounds_of(beside),
+            beside=grounds_of(unjudged),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
             count=lambda sigma: hits_of(sigma, benign, self.platform.settings.window_minutes),
         )
@@ -157,14 +156,16 @@ class StoreDesk:
 
     # how
 
-    def _benign(self) -> Iterable[Batch]:
-        """Everything kept but the windows of alerts that nobody answered as benign, and the windows before them."""
+    def _sides(self, confirmed: set[str]) -> tuple[list[Batch], list[Batch]]:
+        """Everything kept, apart: what counts as benign; and what nobody judged, the windows of alerts that nobody
+        answered as benign and those before them, but for the `confirmed` events."""
         length = self.platform.settings.window_minutes * 60_000_000
         suspect: dict[Subject, set[int]] = {}
         for alert in self.store.records.alerts():
             if alert.status in ("open", CONFIRMED):
                 windows = {start for belief in alert.beliefs for start in (belief.window, belief.window - length)}
                 suspect.setdefault(alert.subject, set()).update(windows)
+        benign, unjudged = [], []
         for batch in self.store.lake.batches():
             starts = batch.times() - batch.times() % length
             kept = np.ones(len(batch), dtype=bool)
@@ -174,7 +175,13 @@ class StoreDesk:
                     own = pc.equal(batch.column(f"subject.{subject.kind}"), subject.name).fill_null(False)
                     kept &= ~(inside & own.to_numpy(zero_copy_only=False))
             if kept.any():
-                yield batch.take(np.flatnonzero(kept))
+                benign.append(batch.take(np.flatnonzero(kept)))
+            rest = np.flatnonzero(~kept)
+            named = zip(rest.tolist(), batch.event_ids(rest.tolist()), strict=True)
+            left = [row for row, name in named if name not in confirmed]
+            if left:
+                unjudged.append(batch.take(np.array(left, dtype=np.int64)))
+        return benign, unjudged
 
     def _let_pass(self, change: Change) -> tuple[Belief, ...]:
         """The windows from its alert's on, the newest PASSED_ASKED, that cross the cut once a change is left out and do

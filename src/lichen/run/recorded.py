@@ -114,3 +114,14 @@ def may_teach(recorded: Recorded) -> None:
     """A judge that taught anything would judge no more, whatever folder it was copied to."""
     if recorded.session.name in JUDGES:
         raise InputError("a judge teaches nobody", place=str(recorded.session.folder), remedy="name another session")
+
+
+def refuse_judge(path: Path) -> None:
+    """Raises InputError where a path is a judge's folder, or a file in one: wherever it was copied to, its session.yml
+    says what it is."""
+    for folder in (path, path.parent):
+        try:
+            session = load_session(folder)
+        except (InputError, OSError, KeyError, TypeError, ValueError):
+            continue  # no recorded session
+        may_teach(Recorded(session, ()))

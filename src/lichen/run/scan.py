@@ -22,6 +22,7 @@ from lichen.run.desk import StoreDesk
 from lichen.run.fired import Fired, fired
 from lichen.run.lessons import learned_benign, spooled
 from lichen.run.local import Admit, Believe, Pipeline
+from lichen.run.recorded import refuse_judge
 from lichen.store.spool import Spool
 
 Progress = Callable[[int, int], None]
@@ -54,6 +55,9 @@ def scan(settings: Settings, paths: Sequence[Path], *, progress: Progress = lamb
         baseline = platform.models.decider is not None
         if baseline:
             notes += _advanced(platform)
+            decider = platform.models.decider
+            if decider is not None and decider.cuts is not None and decider.cuts.malicious is None:
+                notes.append(f"the baseline is thin: {decider.cuts.in_words()}")
         else:
             within.judge_all(platform)
         kept = platform.store.records
@@ -114,6 +118,8 @@ def learn(
     benign: the first 60 % of the time teaches, the rest calibrates and sets the cuts. malicious[:technique]: every
     event teaches the malicious side.
     """
+    for path in paths:
+        refuse_judge(path)
     platform = assemble.open_platform(settings)
     with platform.store:
         reading = _Reading(platform, paths, [] if notes is None else notes)

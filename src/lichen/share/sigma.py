@@ -55,7 +55,7 @@ def sigma_of(
     made = replace(made, unjudged_hits=unjudged_hits)
     told = f"{benign_hits} benign hits in {benign_events:,} events (95 % bound {made.false_rate_bound:.1e} an event)"
     if unjudged_hits:
-        told += f"; {unjudged_hits} more hits among the events around them, which nobody judged"
+        told += f"; {unjudged_hits} more hits in windows of alerts, which nobody judged"
     rule: dict[str, Any] = {
         "title": title,
         "id": name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from lichen.collect.values import Document
 LINES_AT_MOST = 1000  # of one record; what follows is a record of its own
 
 
-class Form:
+class Form(ABC):
     """Records of one layout to documents. Made for each stream: `modified` is when it was last written (µs UTC),
     `zone` that of times which name none. What it has in hand between records is its state."""
 
@@ -24,9 +25,9 @@ class Form:
     def __init__(self, modified: int, zone: ZoneInfo) -> None:
         self.modified, self.zone = modified, zone
 
+    @abstractmethod
     def document(self, record: str) -> Document | None:
         """The document of a record; None if it says nothing of its own (a header). Raises ValueError."""
-        raise NotImplementedError
 
     def continues(self, record: Sequence[str], line: str) -> bool:
         """Whether a line belongs to the record that these lines began; only of forms of several lines."""
@@ -39,7 +40,7 @@ class Form:
     def state(self) -> dict[str, Any]:
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (most forms have nothing in hand)
         """Take up what was in hand."""
 
 
